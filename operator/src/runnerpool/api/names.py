@@ -1,0 +1,48 @@
+"""Every name that two places must agree on: group, labels, annotations, pod names, the contract with the agent."""
+
+import re
+
+GROUP = "runnerpool.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "TranscodingRunnerPool"
+PLURAL = "transcodingrunnerpools"
+
+FINALIZER = f"{GROUP}/drain"
+
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGED_BY = "runnerpool"
+LABEL_POOL = f"{GROUP}/pool"
+
+ANNOTATION_DRAIN = f"{GROUP}/drain"
+"""The order to the agent, read from a downward-API file. Any text means drain; `abort` means hand the jobs back now."""
+ANNOTATION_DRAIN_SINCE = f"{GROUP}/drain-since"
+"""When the drain was ordered, RFC 3339; what `drainTimeoutSeconds` counts from, also after a restart of the operator."""
+ANNOTATION_TEMPLATE_HASH = f"{GROUP}/template-hash"
+DRAIN_ORDER = "drain"
+ABORT_ORDER = "abort"
+
+SCHEDULING_GATE = f"{GROUP}/registration"
+"""Holds a pod back until its runner is registered and its Secret is there."""
+
+AGENT_API_VERSION = "agent.runnerpool.dev/v1"
+AGENT_CONFIG_KEY = "agent.json"
+AGENT_PORT = 8080
+RUNNER_CONTAINER = "runner"
+
+MAX_POOL_NAME_LENGTH = 40
+_UID_LENGTH = 5
+
+
+def pod_name(pool: str, uid: str, ordinal: int) -> str:
+    """Name of the pod, and of its runner and its Secret: `<pool>-<first 5 of the pool's UID>-<ordinal>`.
+
+    The UID keeps the same pool name in two clusters on one server, or made again after a restore, from colliding.
+    """
+    return f"{pool}-{uid[:_UID_LENGTH]}-{ordinal}"
+
+
+def pod_ordinal(name: str, pool: str, uid: str) -> int | None:
+    """The ordinal in a name made by `pod_name`; None for any other name."""
+    match = re.fullmatch(rf"{re.escape(pool)}-{re.escape(uid[:_UID_LENGTH])}-(\d{{1,9}})", name)
+    return int(match[1]) if match else None

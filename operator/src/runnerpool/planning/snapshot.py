@@ -1,0 +1,96 @@
+"""The planner's whole input: one pool, its pods, its queue, at one moment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from runnerpool.api.pool import Pool
+from runnerpool.planning.queue import QueueReading
+
+
+class PodStage(StrEnum):
+    """Where a runner pod is in its one life."""
+
+    GATED = "gated"
+    """Created, held back by the scheduling gate: not registered yet, or its Secret is not there yet."""
+    STARTING = "starting"
+    """Ungated and not ready yet: being scheduled, pulling, starting; or it was ready and is not now (see `was_ready`)."""
+    READY = "ready"
+    """Its readiness probe passes: it would take a job if it had a free slot."""
+    ENDED = "ended"
+    """Phase Succeeded or Failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerPod:
+    """A pod of this pool, normalised from the API server's answer.
+
+    Attributes:
+        created: `metadata.creationTimestamp`.
+        ready_since: Last transition of the Ready condition to True; None unless the stage is READY.
+        drain_order: Value of the drain annotation (`drain`, `abort` or any text); None if not ordered.
+        drain_since: When the drain was ordered; None if not ordered or unreadable.
+        deleting: `metadata.deletionTimestamp` is set.
+        succeeded: For an ended pod: its phase is Succeeded.
+        node: Name of its node; "" while unscheduled.
+        template_hash: Fingerprint of the settings that it was made from; "" if absent.
+    """
+
+    name: str
+    uid: str
+    ordinal: int
+    created: datetime
+    stage: PodStage
+    ready_since: datetime | None = None
+    drain_order: str | None = None
+    drain_since: datetime | None = None
+    deleting: bool = False
+    succeeded: bool = False
+    node: str = ""
+    template_hash: str = ""
+
+    @property
+    def unfinished(self) -> bool:
+        """Its container runs, or may still run."""
+        return self.stage is not PodStage.ENDED
+
+    @property
+    def may_take_work(self) -> bool:
+        """The one definition that cap and demand count by: not finished, not being deleted, not told to drain."""
+        return self.unfinished and not self.deleting and self.drain_order is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerRow:
+    """A runner row on the server that carries our cluster's ownership mark and this pool's UID."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSnapshot:
+    """What one pass knows. Times are timezone-aware UTC.
+
+    Attributes:
+        now: The moment of the snapshot; the planner reads no clock.
+        pods: All pods of the pool, from a LIST made after the pool was read, in any order.
+        reserved: Ordinals in `status.reserved[]`: promised to a pod that may not have been seen yet.
+        last_ordinal: `status.lastOrdinal`, the highest ordinal ever reserved.
+        rows: Runner rows marked as this pool's, listed *before* the pods; None if the server could not be asked.
+        last_job_seen: By pod name: when a job was last seen on it.
+        create_not_before: Back-off after failures: no pod is reserved before this moment; None = at once.
+        observed_since: When this operator process began to watch; no slot counts as idle for longer than that.
+    """
+
+    now: datetime
+    pool: Pool
+    queue: QueueReading
+    pods: tuple[RunnerPod, ...]
+    reserved: tuple[int, ...] = ()
+    last_ordinal: int = 0
+    rows: tuple[RunnerRow, ...] | None = None
+    last_job_seen: Mapping[str, datetime] = field(default_factory=dict)
+    create_not_before: datetime | None = None
+    observed_since: datetime
