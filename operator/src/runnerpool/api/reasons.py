@@ -66,3 +66,9 @@ class Reason(StrEnum):
     RUNNERS_UNREADY = "RunnersUnready"
     NO_RUNNERS = "NoRunners"
     STILL_WORKING = "StillWorking"
+
+    # Kubernetes API
+    NOT_FOUND = "NotFound"
+    NAME_TAKEN = "NameTaken"
+    CONFLICT = "Conflict"
+    API_SERVER_UNAVAILABLE = "ApiServerUnavailable"

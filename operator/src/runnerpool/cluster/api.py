@@ -1,0 +1,121 @@
+"""The one way to the API server: raw JSON over the official client, with a timeout and domain errors.
+
+Raw, because reading 1,000 pods as typed models costs 0.44 s of a core against 0.02 s as JSON, and because patches are
+JSON anyway. The client keeps what is worth keeping: kubeconfig and in-cluster login, token renewal, TLS, pooling.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import aiohttp
+from kubernetes.aio import client, config
+
+from runnerpool.api.reasons import Reason
+from runnerpool.cluster.errors import Unavailable, error_from_answer
+
+REQUEST_TIMEOUT_SECONDS = 20.0
+MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+
+_FIRST_ERROR_CODE = 400
+
+
+class KubeRecorder(Protocol):
+    """Where calls are counted."""
+
+    def kube_request(self, verb: str, resource: str, code: str, seconds: float) -> None:
+        """Count one call. `code` is the HTTP status or `error`."""
+
+
+async def load_configuration(kubeconfig: str | None) -> client.Configuration:
+    """Connection settings: of the given kubeconfig file, else those of the pod's own ServiceAccount.
+
+    Raises:
+        kubernetes.aio.config.ConfigException: Neither is there.
+    """
+    configuration = client.Configuration()
+    if kubeconfig is None:
+        config.load_incluster_config(client_configuration=configuration)
+    else:
+        await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
+    return configuration
+
+
+class KubeApi:
+    """Calls the API server. Create and close it in the same running loop."""
+
+    def __init__(self, configuration: client.Configuration, recorder: KubeRecorder) -> None:
+        self._client = client.ApiClient(configuration)
+        self._recorder = recorder
+        self.last_answer = time.monotonic()
+        """When the API server last gave any answer, on the monotonic clock: what readiness is judged by."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def call(
+        self,
+        verb: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = "application/json",
+    ) -> dict[str, Any]:
+        """One request; the answer's JSON object.
+
+        Raises:
+            ClusterError: Whatever went wrong, as one of its kinds.
+        """
+        what = f"{verb.lower()} {path}"
+        resource = _resource(path)
+        started = time.monotonic()
+        try:
+            code, answer = await self._exchange(verb, path, query or {}, body, content_type)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self._recorder.kube_request(verb, resource, "error", time.monotonic() - started)
+            message = f"{what}: no answer from the API server ({type(error).__name__})"
+            raise Unavailable(Reason.API_SERVER_UNAVAILABLE, message) from error
+        self.last_answer = time.monotonic()
+        self._recorder.kube_request(verb, resource, str(code), self.last_answer - started)
+        if code >= _FIRST_ERROR_CODE:
+            raise error_from_answer(code, answer, what)
+        return answer
+
+    async def _exchange(
+        self, verb: str, path: str, query: Mapping[str, str], body: object, content_type: str
+    ) -> tuple[int, dict[str, Any]]:
+        serialized = await self._client.param_serialize(
+            verb,
+            path,
+            query_params=list(query.items()),
+            header_params={"Accept": "application/json", "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
+            response = await self._client.call_api(*serialized, _request_timeout=REQUEST_TIMEOUT_SECONDS)
+            raw = await response.read()
+        return int(response.status), _object(raw)
+
+
+def _object(raw: bytes | None) -> dict[str, Any]:
+    """The JSON object in an answer; {} for anything else, such as a proxy's page."""
+    try:
+        value = json.loads(raw or b"{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _resource(path: str) -> str:
+    """The plural in a path, for the metrics: /api/v1/namespaces/media/pods/x → pods; never a name."""
+    parts = path.strip("/").split("/")
+    rest = parts[2:] if parts[0] == "api" else parts[3:]
+    if len(rest) > 2 and rest[0] == "namespaces":  # noqa: PLR2004 -- namespaces, its name, then the resource
+        rest = rest[2:]
+    return rest[0] if rest else "discovery"

@@ -1,0 +1,84 @@
+"""What the API server's refusals mean to us. HTTP codes become these errors here, and only here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from runnerpool.api.reasons import Reason
+
+
+class ClusterError(Exception):
+    """A call to the API server failed.
+
+    Attributes:
+        reason: From the closed list.
+        message: Cause and remedy; quotes the API server only where it speaks of our own object.
+    """
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class NotFound(ClusterError):
+    """The object is not there."""
+
+
+class AlreadyExists(ClusterError):
+    """An object of that name is there already."""
+
+
+class Conflict(ClusterError):
+    """The object has changed since it was read, or is not the one that was meant (uid precondition)."""
+
+
+class Refused(ClusterError):
+    """The request will be refused again until somebody changes something: quota, Pod Security, rights, validity."""
+
+
+class Unavailable(ClusterError):
+    """No usable answer: refused connection, timeout, 429, 5xx. Trying again later is right."""
+
+
+_MAX_MESSAGE_LENGTH = 300
+
+
+def _refusal(code: int, text: str, what: str) -> ClusterError:
+    """The four kinds of 403 that look alike, and the two of invalid objects.
+
+    Told apart by the message, as the API server gives them no code of their own (seen on 1.37).
+    """
+    said = text[:_MAX_MESSAGE_LENGTH]
+    if code in {400, 422}:
+        return Refused(Reason.INVALID_POD_TEMPLATE, f"{what} is invalid: {said}; correct the pool's spec")
+    if "exceeded quota" in text:
+        return Refused(Reason.QUOTA_EXCEEDED, f"{what} refused by a ResourceQuota: {said}; raise the quota")
+    if "violates PodSecurity" in text:
+        return Refused(
+            Reason.POD_SECURITY_VIOLATION, f"{what} refused by Pod Security: {said}; correct spec.podTemplate"
+        )
+    return Refused(Reason.FORBIDDEN, f"{what} is forbidden: {said}; check the operator's Role")
+
+
+def error_from_answer(code: int, answer: Mapping[str, Any], what: str) -> ClusterError:
+    """The domain error for an HTTP error answer.
+
+    Args:
+        code: HTTP status, 400 or above.
+        answer: The API server's `Status` object; {} if the body was not one.
+        what: Verb and object for the message, such as `create pod media/vod-1a2b3-1`.
+    """
+    text = str(answer.get("message", ""))
+    match code, answer.get("reason"):
+        case 404, _:
+            return NotFound(Reason.NOT_FOUND, f"{what}: not found")
+        case 409, "AlreadyExists":
+            return AlreadyExists(Reason.NAME_TAKEN, f"{what}: the name is taken")
+        case 409, _:
+            return Conflict(Reason.CONFLICT, f"{what}: it has changed meanwhile")
+        case ((400 | 403 | 422), _):
+            return _refusal(code, text, what)
+        case 401, _:
+            return Unavailable(Reason.API_SERVER_UNAVAILABLE, f"{what}: the API server does not accept our token")
+        case _:
+            return Unavailable(Reason.API_SERVER_UNAVAILABLE, f"{what}: the API server answered {code}")

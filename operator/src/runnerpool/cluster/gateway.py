@@ -1,0 +1,145 @@
+"""The verbs that our domain needs of the cluster, and nothing else."""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import SecretStr
+
+from runnerpool.api import names
+from runnerpool.api.pool import Pool
+from runnerpool.cluster import observe
+from runnerpool.cluster.api import JSON_PATCH, MERGE_PATCH, KubeApi
+from runnerpool.cluster.errors import NotFound
+from runnerpool.planning.snapshot import RunnerPod
+
+_PAGE = "500"
+
+
+def _pool_path(namespace: str, name: str) -> str:
+    return f"/apis/{names.API_VERSION}/namespaces/{namespace}/{names.PLURAL}/{name}"
+
+
+def _pods_path(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/pods"
+
+
+class ClusterGateway:
+    """Reads and writes pools, pods and Secrets. Every method raises `ClusterError` kinds only."""
+
+    def __init__(self, api: KubeApi) -> None:
+        self._api = api
+
+    async def cluster_id(self) -> str:
+        """UID of the namespace kube-system: as good as an id of the cluster."""
+        body = await self._api.call("GET", "/api/v1/namespaces/kube-system")
+        return str(body["metadata"]["uid"])
+
+    async def get_pool(self, namespace: str, name: str) -> dict[str, Any]:
+        """The pool as it is now."""
+        return await self._api.call("GET", _pool_path(namespace, name))
+
+    async def list_pods(self, pool: Pool) -> tuple[RunnerPod, ...]:
+        """A fresh LIST of the pods that the pool controls."""
+        selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_POOL}={pool.name}"
+        query = {"labelSelector": selector, "limit": _PAGE}
+        items: list[Mapping[str, Any]] = []
+        while True:
+            page = await self._api.call("GET", _pods_path(pool.namespace), query=query)
+            items += page.get("items") or ()
+            following = (page.get("metadata") or {}).get("continue")
+            if not following:
+                return observe.owned_pods(items, pool.name, pool.uid)
+            query["continue"] = following
+
+    async def create_pod(self, manifest: Mapping[str, Any]) -> str:
+        """Create a pod; its UID."""
+        path = _pods_path(manifest["metadata"]["namespace"])
+        body = await self._api.call("POST", path, body=manifest)
+        return str(body["metadata"]["uid"])
+
+    async def ungate_pod(self, namespace: str, name: str, uid: str) -> None:
+        """Take our gate off a pod. Does nothing to a pod without one; Conflict if it is another pod by now."""
+        patch = [
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "test", "path": "/spec/schedulingGates", "value": [{"name": names.SCHEDULING_GATE}]},
+            {"op": "remove", "path": "/spec/schedulingGates"},
+        ]
+        await self._api.call("PATCH", f"{_pods_path(namespace)}/{name}", body=patch, content_type=JSON_PATCH)
+
+    async def order_drain(self, namespace: str, name: str, uid: str, *, order: str, since: datetime | None) -> None:
+        """Annotate the pod; `since` None keeps the time of an earlier order."""
+        annotations = {names.ANNOTATION_DRAIN: order}
+        if since is not None:
+            annotations[names.ANNOTATION_DRAIN_SINCE] = observe.format_time(since)
+        # The uid in the body is a precondition: the API server answers 409 if it is another pod by now.
+        patch = {"metadata": {"uid": uid, "annotations": annotations}}
+        await self._api.call("PATCH", f"{_pods_path(namespace)}/{name}", body=patch, content_type=MERGE_PATCH)
+
+    async def delete_pod(self, namespace: str, name: str, uid: str) -> None:
+        """Delete a pod that has ended or never ran; one that has gone already is fine."""
+        options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid}}
+        try:
+            await self._api.call("DELETE", f"{_pods_path(namespace)}/{name}", body=options)
+        except NotFound:
+            return
+
+    async def create_secret(self, manifest: Mapping[str, Any]) -> None:
+        """Create a Secret."""
+        path = f"/api/v1/namespaces/{manifest['metadata']['namespace']}/secrets"
+        await self._api.call("POST", path, body=manifest)
+
+    async def secret_owner(self, namespace: str, name: str) -> str | None:
+        """UID of the first owner of a Secret; None if there is no such Secret, "" if it has no owner."""
+        try:
+            body = await self._api.call("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
+        except NotFound:
+            return None
+        owners = body["metadata"].get("ownerReferences") or [{}]
+        return str(owners[0].get("uid", ""))
+
+    async def read_secret(self, namespace: str, name: str) -> dict[str, SecretStr]:
+        """The values of a Secret, decoded; a value that is not UTF-8 is left out."""
+        body = await self._api.call("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
+        values: dict[str, SecretStr] = {}
+        for key, encoded in (body.get("data") or {}).items():
+            try:
+                values[key] = SecretStr(base64.b64decode(encoded).decode())
+            except (binascii.Error, UnicodeDecodeError):
+                continue
+        return values
+
+    async def write_reserved(
+        self, pool: Pool, resource_version: str, reserved: Sequence[int], last_ordinal: int
+    ) -> str:
+        """Write the reserved ordinals if nobody has changed the pool since; its new resourceVersion.
+
+        Raises:
+            Conflict: Somebody has; read again, plan again.
+        """
+        patch = {
+            "metadata": {"resourceVersion": resource_version},
+            "status": {"reserved": sorted(reserved), "lastOrdinal": last_ordinal},
+        }
+        path = f"{_pool_path(pool.namespace, pool.name)}/status"
+        body = await self._api.call("PATCH", path, body=patch, content_type=MERGE_PATCH)
+        return str(body["metadata"]["resourceVersion"])
+
+    async def patch_status(self, pool: Pool, status: Mapping[str, Any]) -> None:
+        """Write the given fields of the status; the pool of another UID is left alone (Conflict)."""
+        patch = {"metadata": {"uid": pool.uid}, "status": status}
+        path = f"{_pool_path(pool.namespace, pool.name)}/status"
+        await self._api.call("PATCH", path, body=patch, content_type=MERGE_PATCH)
+
+    async def set_finalizers(self, body: Mapping[str, Any], finalizers: Sequence[str]) -> dict[str, Any]:
+        """Replace the finalizers of the pool read as `body`; the pool as it is then. Conflict if it has changed since."""
+        metadata = body["metadata"]
+        patch = {"metadata": {"resourceVersion": metadata["resourceVersion"], "finalizers": list(finalizers)}}
+        path = _pool_path(metadata["namespace"], metadata["name"])
+        return await self._api.call("PATCH", path, body=patch, content_type=MERGE_PATCH)
+
+    async def post_event(self, namespace: str, event: Mapping[str, Any]) -> None:
+        """Create an Event."""
+        await self._api.call("POST", f"/api/v1/namespaces/{namespace}/events", body=event)

@@ -1,0 +1,73 @@
+"""From the API server's JSON to what the planner knows of a pod. Tolerant: what is missing reads as "not yet"."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from runnerpool.api import names
+from runnerpool.planning.snapshot import PodStage, RunnerPod
+
+
+def parse_time(text: object) -> datetime | None:
+    """An RFC 3339 time as aware UTC; None if it is absent or not one."""
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else None
+
+
+def format_time(moment: datetime) -> str:
+    """RFC 3339 in UTC, whole seconds: what the API server itself writes."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def owned_pods(items: Iterable[Mapping[str, Any]], pool: str, uid: str) -> tuple[RunnerPod, ...]:
+    """The pods that this pool controls. Look-alikes with our labels and another owner are no business of ours."""
+    pods = (_runner_pod(item, pool, uid) for item in items if _controller_uid(item) == uid)
+    return tuple(pod for pod in pods if pod is not None)
+
+
+def _controller_uid(item: Mapping[str, Any]) -> str | None:
+    owners = item["metadata"].get("ownerReferences") or ()
+    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
+
+
+def _runner_pod(item: Mapping[str, Any], pool: str, uid: str) -> RunnerPod | None:
+    metadata, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
+    ordinal = names.pod_ordinal(metadata["name"], pool, uid)
+    if ordinal is None:
+        return None
+    annotations = metadata.get("annotations") or {}
+    stage = _stage(spec, status)
+    return RunnerPod(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        ordinal=ordinal,
+        created=parse_time(metadata.get("creationTimestamp")) or datetime.now(UTC),
+        stage=stage,
+        ready_since=_ready_since(status) if stage is PodStage.READY else None,
+        drain_order=annotations.get(names.ANNOTATION_DRAIN) or None,
+        drain_since=parse_time(annotations.get(names.ANNOTATION_DRAIN_SINCE)),
+        deleting="deletionTimestamp" in metadata,
+        succeeded=status.get("phase") == "Succeeded",
+        node=spec.get("nodeName") or "",
+        template_hash=annotations.get(names.ANNOTATION_TEMPLATE_HASH, ""),
+    )
+
+
+def _stage(spec: Mapping[str, Any], status: Mapping[str, Any]) -> PodStage:
+    if status.get("phase") in {"Succeeded", "Failed"}:
+        return PodStage.ENDED
+    if any(gate.get("name") == names.SCHEDULING_GATE for gate in spec.get("schedulingGates") or ()):
+        return PodStage.GATED
+    return PodStage.READY if _ready_since(status) else PodStage.STARTING
+
+
+def _ready_since(status: Mapping[str, Any]) -> datetime | None:
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "Ready" and condition.get("status") == "True":
+            return parse_time(condition.get("lastTransitionTime"))
+    return None
