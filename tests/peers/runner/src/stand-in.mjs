@@ -1,0 +1,29 @@
+/** What only the stand-in knows: the switches that tests set in its environment. */
+
+/** Divides the runner's own waits (heartbeat, second look), so that tests need not wait a minute. 1 = real time. */
+const clockDivisor = positiveNumber('STAND_IN_CLOCK_DIVISOR', 1)
+
+/** How fast FFmpeg may read its input, in seconds of media a second; undefined = as fast as it can. */
+export const readRate = positiveNumber('STAND_IN_READ_RATE', undefined)
+
+/** Time between two reports of progress. */
+export const heartbeatMilliseconds = 60_000 / clockDivisor
+
+/** Time between a look that found a job and the next one, while slots are free. */
+export const secondLookMilliseconds = 2_500 / clockDivisor
+
+/**
+ * @param {string} name
+ * @param {number | undefined} fallback
+ */
+function positiveNumber (name, fallback) {
+  const text = process.env[name]
+  if (text === undefined || text === '') return fallback
+
+  const value = Number(text)
+  if (!Number.isFinite(value) || value <= 0) {
+    console.error(`${name} is '${text}': it must be a number above 0. Correct or unset it.`)
+    process.exit(255)
+  }
+  return value
+}
