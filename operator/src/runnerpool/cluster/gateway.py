@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from runnerpool.api import names
+from runnerpool.api.conditions import format_time
 from runnerpool.api.pool import Pool
 from runnerpool.cluster import observe
 from runnerpool.cluster.api import JSON_PATCH, MERGE_PATCH, KubeApi
@@ -73,7 +74,7 @@ class ClusterGateway:
         """Annotate the pod; `since` None keeps the time of an earlier order."""
         annotations = {names.ANNOTATION_DRAIN: order}
         if since is not None:
-            annotations[names.ANNOTATION_DRAIN_SINCE] = observe.format_time(since)
+            annotations[names.ANNOTATION_DRAIN_SINCE] = format_time(since)
         # The uid in the body is a precondition: the API server answers 409 if it is another pod by now.
         patch = {"metadata": {"uid": uid, "annotations": annotations}}
         await self._api.call("PATCH", f"{_pods_path(namespace)}/{name}", body=patch, content_type=MERGE_PATCH)
@@ -134,7 +135,7 @@ class ClusterGateway:
         await self._api.call("PATCH", path, body=patch, content_type=MERGE_PATCH)
 
     async def set_finalizers(self, body: Mapping[str, Any], finalizers: Sequence[str]) -> dict[str, Any]:
-        """Replace the finalizers of the pool read as `body`; the pool as it is then. Conflict if it has changed since."""
+        """Replace the finalizers of the pool read as `body`; the pool as it is then. Conflict if it has changed."""
         metadata = body["metadata"]
         patch = {"metadata": {"resourceVersion": metadata["resourceVersion"], "finalizers": list(finalizers)}}
         path = _pool_path(metadata["namespace"], metadata["name"])

@@ -19,11 +19,6 @@ def parse_time(text: object) -> datetime | None:
     return moment.astimezone(UTC) if moment.tzinfo else None
 
 
-def format_time(moment: datetime) -> str:
-    """RFC 3339 in UTC, whole seconds: what the API server itself writes."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def owned_pods(items: Iterable[Mapping[str, Any]], pool: str, uid: str) -> tuple[RunnerPod, ...]:
     """The pods that this pool controls. Look-alikes with our labels and another owner are no business of ours."""
     pods = (_runner_pod(item, pool, uid) for item in items if _controller_uid(item) == uid)

@@ -1,0 +1,86 @@
+# People and CI use the same targets. `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Levels of test that `make test` runs, in this order: the cheap ones first.
+LEVELS := unit contract cluster e2e bench
+export PYTHONPATH := tests
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/installed: tests/requirements.txt pyproject.toml
+	@echo "==> Python environment in $(VENV) (from tests/requirements.txt, with hashes)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement tests/requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/installed ## Make the Python environment
+
+.PHONY: testbed
+testbed: setup ## Build or fetch what the local cluster needs (Kubernetes, node packages, base images)
+	@$(BIN)/python -m support.cluster build
+
+.PHONY: demo
+demo: setup ## Show the main job: a local cluster, a simulated PeerTube, real video (KEEP=1 leaves it standing)
+	@$(BIN)/python -m demo $(if $(KEEP),--keep)
+
+.PHONY: fmt
+fmt: setup ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: lint
+lint: setup ## All static gates
+	@echo "==> lint"
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/mypy tests/support tests/peers tests/demo
+	@$(BIN)/lint-imports
+	@$(BIN)/yamllint --strict .
+	@$(BIN)/hadolint operator/Containerfile runner_image/Containerfile
+
+.PHONY: $(LEVELS)
+unit: setup ## Fast tests of the code alone, and of the packaging
+contract: setup ## Tests against recordings, the simulated PeerTube and the stand-in runner, on loopback
+cluster: setup testbed ## Tests on a real API server
+e2e: setup testbed ## Tests on a real node with real video
+bench: setup testbed ## Benchmarks with bounds
+$(LEVELS):
+	@echo "==> $@"
+	@$(BIN)/python -m coverage run --context=$@ --data-file=.coverage.$@ -m pytest tests/$@ $(PYTEST_ARGS)
+
+.PHONY: coverage
+coverage: ## Judge the coverage of what has run
+	@$(BIN)/coverage combine --quiet --keep
+	@$(BIN)/coverage report --fail-under=95
+	@$(BIN)/coverage report --fail-under=100 --include='*/runnerpool/planning/*,*/runnerpool/api/*,*/runnerpool/manifests/*'
+
+.PHONY: test
+test: lint ## Everything: gates, then all levels of test, then coverage
+	@rm -f .coverage .coverage.*
+	@for level in $(LEVELS); do $(MAKE) --no-print-directory $$level; done
+	@$(MAKE) --no-print-directory coverage
+
+.PHONY: generate
+generate: setup testbed ## Write everything that is generated (references, install.yaml, the chart's copies)
+	@$(BIN)/python -m support.generate
+
+.PHONY: lock
+lock: setup ## Write the lock files anew from the ranges in pyproject.toml
+	@tests/lock.sh
+
+.PHONY: clean
+clean: ## Remove what the targets made in this folder (caches of the test bed stay)
+	@rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist build

@@ -1,0 +1,5 @@
+"""`python -m runnerpool`."""
+
+from runnerpool.cli import main
+
+main()

@@ -1,0 +1,84 @@
+"""The command line: argv and environment → Settings → wiring → run → exit code."""
+
+import asyncio
+import os
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+import runnerpool
+from runnerpool import logs
+from runnerpool.process import run_until_stopped
+from runnerpool.settings import Settings
+
+app = typer.Typer(
+    help="Keeps a PeerTube instance's remote runners the right number, the right size and healthy.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+class LogLevel(StrEnum):
+    """From what weight on a line is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """How a line looks."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(runnerpool.__version__)
+
+
+@app.command()
+def run(  # noqa: PLR0913 -- one parameter an option
+    *,
+    runner_image: Annotated[str, typer.Option(help="Image of runner pods whose pool names none.")],
+    namespace: Annotated[
+        list[str] | None, typer.Option(help="Namespace to watch; may be given more than once. Default: all.")
+    ] = None,
+    cluster_id: Annotated[
+        str | None, typer.Option(help="Id that our marks carry on the server. Default: UID of namespace kube-system.")
+    ] = None,
+    kubeconfig: Annotated[
+        str | None, typer.Option(envvar="KUBECONFIG", help="Kubeconfig file. Default: the pod's ServiceAccount.")
+    ] = None,
+    poll_period_seconds: Annotated[
+        float, typer.Option(min=1, max=300, help="Time between two looks at a server's queue, at least.")
+    ] = 5.0,
+    metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /metrics.")] = 8080,
+    health_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /healthz and /readyz.")] = 8081,
+    log_level: Annotated[LogLevel, typer.Option(help="Lines of this weight and more.")] = LogLevel.INFO,
+    log_format: Annotated[LogFormat, typer.Option(help="json for machines, text for people.")] = LogFormat.JSON,
+) -> None:
+    """Run the operator until SIGTERM or SIGINT. Runner pods are left as they are."""
+    if kubeconfig is not None:
+        os.environ["KUBECONFIG"] = kubeconfig  # the only place where kopf looks for it
+    logs.configure(level=log_level, as_json=log_format is LogFormat.JSON)
+    settings = Settings(
+        runner_image=runner_image,
+        namespaces=tuple(namespace or ()),
+        cluster_id=cluster_id,
+        kubeconfig=kubeconfig,
+        poll_period_seconds=poll_period_seconds,
+        metrics_port=metrics_port,
+        health_port=health_port,
+    )
+    raise typer.Exit(asyncio.run(run_until_stopped(settings)))
+
+
+def main() -> None:
+    """Entry point of the `runnerpool` command."""
+    app()

@@ -1,0 +1,162 @@
+"""Carries a plan out, step by step. Every step is idempotent: a crash between any two is healed by the next pass."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from runnerpool.api import names
+from runnerpool.api.pool import Pool
+from runnerpool.api.reasons import Reason
+from runnerpool.cluster.errors import ClusterError, Conflict, NotFound
+from runnerpool.control.ports import Cluster, PoolKey, Recorder, ServerLink
+from runnerpool.control.provisioning import Provisioner, Stamp
+from runnerpool.peertube.errors import PeerTubeError
+from runnerpool.planning.plan import (
+    Complete,
+    Create,
+    Discard,
+    Drain,
+    Plan,
+    ReleaseReserved,
+    Remove,
+    RemoveFinalizer,
+    Reserve,
+    Step,
+    Unregister,
+)
+from runnerpool.planning.snapshot import PoolSnapshot
+
+_log = logging.getLogger(__name__)
+
+# Registrations and creations at a time: enough to bring 30 pods up in a second or two, kind to both servers.
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """A step that could not be carried out, and why."""
+
+    step: Step
+    reason: Reason
+    message: str
+
+
+class Actor:
+    """Carries out the steps of one pass of one pool."""
+
+    def __init__(
+        self, snapshot: PoolSnapshot, *, cluster: Cluster, link: ServerLink | None, stamp: Stamp, recorder: Recorder
+    ) -> None:
+        """Take the ports of one pass.
+
+        `link` None: the way to the server is barred (its Secret is missing, say); steps that need it wait.
+        """
+        self._snapshot = snapshot
+        self._cluster = cluster
+        self._link = link
+        self._recorder = recorder
+        self._provisioner = Provisioner(snapshot.pool, cluster=cluster, link=link, stamp=stamp)
+        self._resource_version = snapshot.pool.resource_version
+        self._reserved = set(snapshot.reserved)
+        self._gate = asyncio.Semaphore(_AT_ONCE)
+
+    @property
+    def _pool(self) -> Pool:
+        return self._snapshot.pool
+
+    async def carry_out(self, plan: Plan) -> tuple[Trouble, ...]:
+        """Do all steps but the removal of the finalizer, as far as they go; what went wrong.
+
+        Writes to `status.reserved` come first, one after the other, as each moves the pool's resourceVersion; the rest
+        runs side by side, since no two steps name the same pod.
+
+        Raises:
+            Conflict: Another writer has changed the pool since it was read; nothing was created. Plan anew.
+            ClusterError: The reservation could not be written.
+        """
+        side_by_side: list[Step] = []
+        for step in plan.steps:
+            if isinstance(step, Reserve | ReleaseReserved):
+                await self._write_reserved(step)
+                if isinstance(step, Reserve):
+                    side_by_side += [
+                        Create(ordinal=ordinal, reason=step.reason, message=step.message) for ordinal in step.ordinals
+                    ]
+            elif not isinstance(step, RemoveFinalizer):
+                side_by_side.append(step)
+        results = await asyncio.gather(*(self._attempt(step) for step in side_by_side))
+        return tuple(trouble for trouble in results if trouble)
+
+    async def _write_reserved(self, step: Reserve | ReleaseReserved) -> None:
+        ordinals = set(step.ordinals)
+        self._reserved = self._reserved | ordinals if isinstance(step, Reserve) else self._reserved - ordinals
+        last = max(self._snapshot.last_ordinal, *step.ordinals)
+        self._resource_version = await self._cluster.write_reserved(
+            self._pool, self._resource_version, sorted(self._reserved), last
+        )
+
+    async def _attempt(self, step: Step) -> Trouble | None:
+        async with self._gate:
+            try:
+                await self._do(step)
+            except (Conflict, NotFound):
+                # The pod has gone or is another one by now: the next pass sees what is there instead.
+                return None
+            except (ClusterError, PeerTubeError) as error:
+                return Trouble(step=step, reason=error.reason, message=error.message)
+        key = PoolKey(self._pool.namespace, self._pool.name)
+        _log.info("%s: %s (%s)", key, step.message, step.reason)
+        self._recorder.step_done(key, step_name(step), step.reason)
+        return None
+
+    async def _do(self, step: Step) -> None:
+        match step:
+            case Create():
+                await self._provisioner.create(step.ordinal)
+            case Complete():
+                await self._provisioner.complete(step.pod, step.uid)
+            case Drain():
+                since = self._snapshot.now if step.order == names.DRAIN_ORDER else None
+                await self._cluster.order_drain(self._pool.namespace, step.pod, step.uid, order=step.order, since=since)
+            case Remove() | Discard():
+                await self._remove(step)
+            case Unregister():
+                await self._unregister(step)
+            case Reserve() | ReleaseReserved() | RemoveFinalizer():
+                raise AssertionError(step)  # sorted out by carry_out
+
+    async def _remove(self, step: Remove | Discard) -> None:
+        """Row first, pod last: the pod is the record that the row is looked for by."""
+        if self._link is None:
+            raise ClusterError(Reason.WAITING_FOR_SERVER, f"pod {step.pod} stays until its runner can be unregistered")
+        rows = self._link.rows
+        if rows is None or all(row.name != step.pod for row in rows):
+            rows = await self._link.refresh_rows()
+        for row in rows:
+            if row.name == step.pod:
+                self._tell_credited_job(row.name)
+                await self._link.delete_runner(row.id)
+        await self._cluster.delete_pod(self._pool.namespace, step.pod, step.uid)
+
+    async def _unregister(self, step: Unregister) -> None:
+        if self._link is None:
+            raise ClusterError(Reason.WAITING_FOR_SERVER, f"runner {step.runner} stays until the server can be asked")
+        self._tell_credited_job(step.runner)
+        await self._link.delete_runner(step.row_id)
+
+    def _tell_credited_job(self, runner: str) -> None:
+        """A row that goes while a job is credited to it leaves the job to the server's watchdog: say which."""
+        reading = self._link.last_known if self._link else None
+        for job in reading.active if reading else ():
+            if job.runner == runner:
+                _log.warning(
+                    "%s/%s: runner %s is unregistered while job %s (%s) is credited to it; the server takes it back",
+                    self._pool.namespace, self._pool.name, runner, job.uuid, job.type,
+                )  # fmt: skip
+
+
+def step_name(step: Step) -> str:
+    """The step's name in metrics: create, complete, drain, abort, remove, discard, unregister and so on."""
+    if isinstance(step, Drain):
+        return step.order if step.order == names.ABORT_ORDER else names.DRAIN_ORDER
+    return type(step).__name__.lower()

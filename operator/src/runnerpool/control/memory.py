@@ -1,0 +1,58 @@
+"""What one pool's task remembers from pass to pass. All of it may be lost in a restart without harm."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from runnerpool.control.backoff import Backoff
+from runnerpool.planning.snapshot import PodStage, RunnerPod
+
+# A pod that stays ready for so long has shown that the present settings work.
+_PROVEN_AFTER = timedelta(seconds=60)
+
+
+class PoolMemory:
+    """Job sightings and back-offs of one pool.
+
+    Losing it delays scale-down (slots count as idle from the operator's start at the earliest) and forgets back-offs.
+    """
+
+    def __init__(self) -> None:
+        self.last_job_seen: dict[str, datetime] = {}
+        self.pods_failed = Backoff()
+        self.creation_failed = Backoff()
+        self._failed_uids: set[str] = set()
+
+    def note_jobs(self, held: Mapping[str, int], pods: Iterable[RunnerPod], now: datetime) -> None:
+        """Take in who holds jobs now; forget pods that have gone."""
+        names = {pod.name for pod in pods}
+        kept = {name: seen for name, seen in self.last_job_seen.items() if name in names}
+        self.last_job_seen = kept | {name: now for name, count in held.items() if count and name in names}
+
+    def note_pods(self, pods: Iterable[RunnerPod], now: datetime) -> None:
+        """Count pods that failed since the last pass; a pod that worked ends the row of failures."""
+        pods = tuple(pods)
+        if any(_proven(pod, now) for pod in pods):
+            self.pods_failed = Backoff()
+        failed = {pod.uid for pod in pods if pod.stage is PodStage.ENDED and not pod.succeeded}
+        for _ in failed - self._failed_uids:
+            self.pods_failed = self.pods_failed.failed(now)
+        self._failed_uids = failed
+
+    def note_creations(self, *, refused: bool, tried: bool, now: datetime) -> None:
+        """Back off while the cluster or the server refuses new pods; the first success ends it."""
+        if refused:
+            self.creation_failed = self.creation_failed.failed(now)
+        elif tried:
+            self.creation_failed = Backoff()
+
+    @property
+    def create_not_before(self) -> datetime | None:
+        """The later of the two back-offs; None = at once."""
+        moments = [moment for moment in (self.pods_failed.not_before, self.creation_failed.not_before) if moment]
+        return max(moments, default=None)
+
+
+def _proven(pod: RunnerPod, now: datetime) -> bool:
+    if pod.stage is PodStage.ENDED:
+        return pod.succeeded
+    return pod.ready_since is not None and now - pod.ready_since >= _PROVEN_AFTER

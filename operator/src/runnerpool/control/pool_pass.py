@@ -1,0 +1,141 @@
+"""One pass over one pool: observe → plan → act → report."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from runnerpool.api import names
+from runnerpool.api.ownership import parse_mark
+from runnerpool.api.parsing import SpecInvalid, parse_pool
+from runnerpool.api.pool import Pool
+from runnerpool.cluster.errors import NotFound
+from runnerpool.control.access import Access
+from runnerpool.control.actor import Actor
+from runnerpool.control.conditions import PassOutcome, spec_invalid
+from runnerpool.control.memory import PoolMemory
+from runnerpool.control.ports import PoolKey, ServerLink
+from runnerpool.control.reporter import Reporter
+from runnerpool.control.world import World
+from runnerpool.planning.demand import pool_queue
+from runnerpool.planning.jobs import ServerReading
+from runnerpool.planning.plan import Create, RemoveFinalizer, Reserve
+from runnerpool.planning.planner import plan
+from runnerpool.planning.queue import QueueReading, QueueUnknown
+from runnerpool.planning.snapshot import PoolSnapshot, RunnerRow
+
+RESYNC = timedelta(seconds=60)
+"""The longest time between two passes: what a lost event costs at most."""
+
+
+class PoolPasses:
+    """Makes the passes of one pool and keeps what they share."""
+
+    def __init__(self, key: PoolKey, world: World, access: Access) -> None:
+        self._key = key
+        self._world = world
+        self._access = access
+        self._reporter = Reporter(key, cluster=world.cluster, clock=world.clock, recorder=world.recorder)
+        self._memory = PoolMemory()
+        self._uid = ""
+
+    async def make(self) -> timedelta | None:
+        """Make one pass; how long until the next one at the latest, or None: the pool has gone.
+
+        Raises:
+            ClusterError: The API server stood in the way; Conflict means that planning anew is all it takes.
+        """
+        try:
+            body = await self._world.cluster.get_pool(*self._key)
+        except NotFound:
+            return None
+        self._meet(body["metadata"]["uid"])
+        if names.FINALIZER not in (body["metadata"].get("finalizers") or ()):
+            if "deletionTimestamp" in body["metadata"]:
+                return None  # somebody else's finalizer holds it; our work is done
+            body = await self._add_finalizer(body)
+        try:
+            pool = parse_pool(body)
+        except SpecInvalid as error:
+            await self._reporter.report_conditions(body, spec_invalid(str(error)))
+            return RESYNC
+        return await self._plan_and_act(pool, body)
+
+    def _meet(self, uid: str) -> None:
+        """A pool made again under its old name is another pool."""
+        if uid != self._uid:
+            self._uid = uid
+            self._memory = PoolMemory()
+
+    async def _add_finalizer(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        others = body["metadata"].get("finalizers") or []
+        return await self._world.cluster.set_finalizers(body, [*others, names.FINALIZER])
+
+    async def _plan_and_act(self, pool: Pool, body: Mapping[str, Any]) -> timedelta | None:
+        status = body.get("status") or {}
+        access = await self._access.open(pool)
+        link = None if isinstance(access, QueueUnknown) else access
+        snapshot = await self._observe(pool, status, access)
+        decision = plan(snapshot)
+        actor = Actor(
+            snapshot,
+            cluster=self._world.cluster,
+            link=link,
+            stamp=self._world.stamp,
+            recorder=self._world.recorder,
+        )
+        troubles = await actor.carry_out(decision)
+        if link is not None and decision.steps:
+            link.request_full_read()
+        if any(isinstance(step, RemoveFinalizer) for step in decision.steps):
+            others = [name for name in body["metadata"]["finalizers"] if name != names.FINALIZER]
+            await self._world.cluster.set_finalizers(body, others)
+            return None
+        self._memory.note_creations(
+            refused=any(isinstance(trouble.step, Create) for trouble in troubles),
+            tried=any(isinstance(step, Reserve | Create) for step in decision.steps),
+            now=snapshot.now,
+        )
+        outcome = PassOutcome(
+            snapshot=snapshot, plan=decision, troubles=troubles, failures=self._memory.pods_failed.failures
+        )
+        await self._reporter.report(outcome, status)
+        return min(decision.recheck_after or RESYNC, RESYNC)
+
+    async def _observe(self, pool: Pool, status: Mapping[str, Any], access: ServerLink | QueueUnknown) -> PoolSnapshot:
+        """Rows first, pods second: a row whose pod is not in the *later* list is a ghost."""
+        queue, last_known, rows = _server_side(pool, access, self._world.stamp.cluster_id)
+        pods = await self._world.cluster.list_pods(pool)
+        now = self._world.clock.now()
+        if last_known is not None and not isinstance(queue, QueueUnknown):
+            self._memory.note_jobs(queue.held, pods, now)
+        self._memory.note_pods(pods, now)
+        return PoolSnapshot(
+            now=now,
+            pool=pool,
+            queue=queue,
+            pods=pods,
+            reserved=tuple(status.get("reserved") or ()),
+            last_ordinal=status.get("lastOrdinal") or 0,
+            rows=rows,
+            last_job_seen=self._memory.last_job_seen,
+            create_not_before=self._memory.create_not_before,
+            observed_since=self._world.observed_since,
+        )
+
+
+def _server_side(
+    pool: Pool, access: ServerLink | QueueUnknown, cluster_id: str
+) -> tuple[QueueReading, ServerReading | None, tuple[RunnerRow, ...] | None]:
+    if isinstance(access, QueueUnknown):
+        return access, None, None
+    reading = access.reading
+    queue = reading if isinstance(reading, QueueUnknown) else pool_queue(reading, pool.spec)
+    rows = None
+    if access.rows is not None:
+        marks = ((row, parse_mark(row.description)) for row in access.rows)
+        rows = tuple(
+            RunnerRow(id=row.id, name=row.name)
+            for row, mark in marks
+            if mark is not None and mark.cluster_id == cluster_id and mark.pool_uid == pool.uid
+        )
+    return queue, access.last_known, rows

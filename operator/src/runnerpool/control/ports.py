@@ -1,0 +1,129 @@
+"""The world as the control layer sees it. Adapters below fulfil these; tests give doubles."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from pydantic import SecretStr
+
+from runnerpool.api.pool import Pool, Server
+from runnerpool.api.reasons import Reason
+from runnerpool.planning.plan import Plan
+from runnerpool.planning.snapshot import PoolSnapshot, RunnerPod
+
+
+class PoolKey(NamedTuple):
+    """What a pool is called in the cluster."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """`namespace/name`, as people write it."""
+        return f"{self.namespace}/{self.name}"
+
+
+class Clock(Protocol):
+    """The time of day."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+
+
+class Cluster(Protocol):
+    """The Kubernetes cluster (`runnerpool.cluster.gateway`). Methods raise `ClusterError` kinds only."""
+
+    async def get_pool(self, namespace: str, name: str) -> dict[str, Any]:
+        """The pool as it is now."""
+
+    async def list_pods(self, pool: Pool) -> tuple[RunnerPod, ...]:
+        """A fresh LIST of the pods that the pool controls."""
+
+    async def create_pod(self, manifest: Mapping[str, Any]) -> str:
+        """Create a pod; its UID."""
+
+    async def ungate_pod(self, namespace: str, name: str, uid: str) -> None:
+        """Take our gate off a pod."""
+
+    async def order_drain(self, namespace: str, name: str, uid: str, *, order: str, since: datetime | None) -> None:
+        """Annotate the pod."""
+
+    async def delete_pod(self, namespace: str, name: str, uid: str) -> None:
+        """Delete a pod that has ended or never ran."""
+
+    async def create_secret(self, manifest: Mapping[str, Any]) -> None:
+        """Create a Secret."""
+
+    async def secret_owner(self, namespace: str, name: str) -> str | None:
+        """UID of a Secret's first owner."""
+
+    async def read_secret(self, namespace: str, name: str) -> dict[str, SecretStr]:
+        """The values of a Secret."""
+
+    async def write_reserved(
+        self, pool: Pool, resource_version: str, reserved: Sequence[int], last_ordinal: int
+    ) -> str:
+        """Write the reserved ordinals under a precondition."""
+
+    async def patch_status(self, pool: Pool, status: Mapping[str, Any]) -> None:
+        """Write the given fields of the status."""
+
+    async def set_finalizers(self, body: Mapping[str, Any], finalizers: Sequence[str]) -> dict[str, Any]:
+        """Replace the pool's finalizers under a precondition."""
+
+    async def post_event(self, namespace: str, event: Mapping[str, Any]) -> None:
+        """Create an Event."""
+
+
+class Recorder(Protocol):
+    """Where control's doings are counted (`runnerpool.metrics`)."""
+
+    def pass_done(self, key: PoolKey, result: str, seconds: float) -> None:
+        """One pass of a pool ended. `result`: success, conflict, error."""
+
+    def planned(self, snapshot: PoolSnapshot, plan: Plan) -> None:
+        """The state that a pass saw, and what it decided."""
+
+    def step_done(self, key: PoolKey, step: str, reason: Reason) -> None:
+        """One step was carried out. `step`: create, drain, abort, remove, discard, unregister."""
+
+    def forget(self, key: PoolKey) -> None:
+        """The pool has gone: its series vanish."""
+
+
+class ServerLink(Protocol):
+    """One pool's access to its server: the shared poller's knowledge, and the two writes."""
+
+    @property
+    def reading(self) -> ServerReading | QueueUnknown:
+        """The queue as last read, or why it is unknown."""
+
+    @property
+    def last_known(self) -> ServerReading | None:
+        """The last reading that succeeded, however old."""
+
+    @property
+    def rows(self) -> tuple[RunnerAccount, ...] | None:
+        """All runner rows of the server as last listed; None before the first time."""
+
+    async def register(self, name: str, description: str) -> SecretStr:
+        """Register a runner; its token. A row of ours of that name is replaced, as its token is lost."""
+
+    async def delete_runner(self, row_id: int) -> None:
+        """Remove a runner row; one that has gone already is fine."""
+
+    async def refresh_rows(self) -> tuple[RunnerAccount, ...]:
+        """List the rows now."""
+
+    def request_full_read(self) -> None:
+        """Read the whole queue at the next turn: something that we did has changed it."""
+
+
+class Links(Protocol):
+    """The shared pollers, one a server and login."""
+
+    def acquire(self, key: PoolKey, server: Server, credentials: Credentials, wake: Callable[[], None]) -> ServerLink:
+        """The pool's link; the same one as before while neither server nor login has changed."""
+
+    def release(self, key: PoolKey) -> None:
+        """The pool needs its link no more; unknown keys are fine."""

@@ -1,0 +1,77 @@
+"""From a reserved ordinal to a runner pod at work: gated pod → runner registered → Secret → gate removed.
+
+The pod comes first: quota and Pod Security refuse before anything is registered, and its name is the record by which
+whatever a crash leaves behind is found.
+"""
+
+from dataclasses import dataclass
+
+from runnerpool.api.ownership import OwnershipMark
+from runnerpool.api.pool import Pool
+from runnerpool.api.reasons import Reason
+from runnerpool.cluster.errors import AlreadyExists, ClusterError
+from runnerpool.control.ports import Cluster, ServerLink
+from runnerpool.manifests.agent_secret import agent_secret
+from runnerpool.manifests.runner_pod import runner_pod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What an operator stamps on everything that it makes: its cluster's id, and the image of its own release."""
+
+    cluster_id: str
+    runner_image: str
+
+
+class Provisioner:
+    """Brings the pods of one pool up. Every method may be repeated after a crash at any point."""
+
+    def __init__(self, pool: Pool, *, cluster: Cluster, link: ServerLink | None, stamp: Stamp) -> None:
+        self._pool = pool
+        self._cluster = cluster
+        self._link = link
+        self._stamp = stamp
+
+    async def create(self, ordinal: int) -> None:
+        """Create the gated pod of a reserved ordinal, and complete it.
+
+        A pod of that name that is there already is left to the next pass: if it is ours, its LIST tells.
+        """
+        manifest = runner_pod(self._pool, ordinal, image=self._pool.spec.runner.image or self._stamp.runner_image)
+        try:
+            uid = await self._cluster.create_pod(manifest)
+        except AlreadyExists:
+            return
+        await self.complete(manifest["metadata"]["name"], uid)
+
+    async def complete(self, pod: str, uid: str) -> None:
+        """Register the runner of a gated pod unless that is done, hand the token over, take the gate off.
+
+        Raises:
+            ClusterError, PeerTubeError: Some part of it failed; the pod stays gated.
+        """
+        owner = await self._cluster.secret_owner(self._pool.namespace, pod)
+        if owner is None:
+            await self._register(pod, uid)
+        elif owner != uid:
+            # Left by an earlier pod of that name, which ordinals rule out, or somebody else's: never overwritten.
+            message = f"Secret {self._pool.namespace}/{pod} belongs to something else; delete it"
+            raise ClusterError(Reason.NAME_TAKEN, message)
+        await self._cluster.ungate_pod(self._pool.namespace, pod, uid)
+
+    async def _register(self, pod: str, uid: str) -> None:
+        if self._link is None:
+            message = f"pod {pod} waits for its runner's registration until the server can be asked"
+            raise ClusterError(Reason.WAITING_FOR_SERVER, message)
+        mark = OwnershipMark(
+            cluster_id=self._stamp.cluster_id,
+            namespace=self._pool.namespace,
+            pool=self._pool.name,
+            pool_uid=self._pool.uid,
+            pod=pod,
+        )
+        description = mark.text()
+        token = await self._link.register(pod, description)
+        await self._cluster.create_secret(
+            agent_secret(self._pool, pod=pod, pod_uid=uid, token=token, description=description)
+        )

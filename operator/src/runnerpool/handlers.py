@@ -1,0 +1,130 @@
+"""The only file that decorates kopf handlers. kopf tells that something changed; nothing else is its business."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
+from typing import Any
+
+import kopf
+
+from runnerpool.api import names
+from runnerpool.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_RESTART_DELAYS_SECONDS = (1, 2, 5, 10, 20, 30)
+
+Wake = Callable[[str, str], None]
+"""Called with a pool's namespace and name, from kopf's thread."""
+
+
+class _EndlessBackoffs:
+    """Delays between kopf's tries: it takes any iterable, and by default gives up after 54 s of 5xx or 403."""
+
+    def __iter__(self) -> Iterator[float]:
+        return chain((1, 1, 2, 3, 5, 8, 13, 21), repeat(30))
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """Settings for kopf, with the reason where the default would hurt (style study, §4.2)."""
+    settings = kopf.OperatorSettings()
+    settings.peering.standalone = True
+    # Neither is ever written, as no handler here needs it; a later one must not write under kopf's own name.
+    settings.persistence.finalizer = names.FINALIZER
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=names.GROUP, v1=False)
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=names.GROUP, v1=False)
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.watching.connect_timeout = 10
+    settings.watching.chunk_size = 500
+    settings.watching.label_selectors["pods"] = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 10
+    settings.networking.enforce_retry_after = True
+    settings.networking.error_backoffs = _EndlessBackoffs()
+    # Needs list and watch on CRDs and namespaces; what we watch is known.
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.process.ultimate_exiting_timeout = None
+    return settings
+
+
+def build_registry(wake: Wake, kubeconfig: str | None) -> kopf.OperatorRegistry:
+    """The handlers: every event of a pool or of one of its pods wakes the pool's task."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        if kubeconfig is None:
+            return kopf.login_with_service_account(**kwargs)
+        return kopf.login_with_kubeconfig(**kwargs)
+
+    @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
+    async def pool_changed(namespace: str | None, name: str | None, **_: Any) -> None:
+        if namespace and name:
+            wake(namespace, name)
+
+    @kopf.on.event("pods", labels={names.LABEL_POOL: kopf.PRESENT}, registry=registry)
+    async def pod_changed(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
+        if namespace:
+            wake(namespace, labels[names.LABEL_POOL])
+
+    return registry
+
+
+class Watcher:
+    """Runs kopf in a thread of its own, and again when it ends by a fault.
+
+    In a thread, because at its end kopf waits for, then cancels, every task of its loop; and again in process,
+    because a 410 on a LIST or an error inside a watch ends it (reliability study, F2): runner pods need no restart
+    of ours for that.
+    """
+
+    def __init__(self, settings: Settings, wake: Wake, *, on_state: Callable[[bool], None]) -> None:
+        self._settings = settings
+        self._wake = wake
+        self._on_state = on_state
+        self._stop = threading.Event()
+        self.restarts = 0
+
+    async def run(self) -> None:
+        """Watch until `stop`. Never raises for a fault of kopf's."""
+        while not self._stop.is_set():
+            try:
+                await asyncio.to_thread(self._watch_once)
+            except Exception:  # noqa: BLE001 -- whatever kopf died of, runner pods need to be watched again
+                _log.exception("the watches on pools and pods ended; they are started again")
+            self._on_state(False)  # noqa: FBT003 -- the one argument is the state
+            if not self._stop.is_set():
+                delay = _RESTART_DELAYS_SECONDS[min(self.restarts, len(_RESTART_DELAYS_SECONDS) - 1)]
+                self.restarts += 1
+                await asyncio.to_thread(self._stop.wait, delay)
+
+    def stop(self) -> None:
+        """End the watches; `run` returns within about a second."""
+        self._stop.set()
+
+    def _watch_once(self) -> None:
+        asyncio.run(self._operator())
+
+    async def _operator(self) -> None:
+        ready = asyncio.Event()
+        announcing = asyncio.create_task(self._announce(ready))
+        try:
+            await kopf.operator(
+                registry=build_registry(self._wake, self._settings.kubeconfig),
+                settings=kopf_settings(),
+                standalone=True,
+                clusterwide=not self._settings.namespaces,
+                namespaces=self._settings.namespaces,
+                stop_flag=self._stop,
+                ready_flag=ready,
+            )
+        finally:
+            announcing.cancel()
+
+    async def _announce(self, ready: asyncio.Event) -> None:
+        await ready.wait()
+        self._on_state(True)  # noqa: FBT003 -- the one argument is the state

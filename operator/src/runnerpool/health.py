@@ -1,0 +1,92 @@
+"""`/healthz` and `/readyz`, told from a thread of their own: an event loop that hangs cannot answer for itself."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+BEAT_SECONDS = 1.0
+MAX_LOOP_LAG_SECONDS = 60.0
+MAX_PASS_AGE_SECONDS = 300.0
+MAX_BLIND_SECONDS = 30.0
+
+
+class Health:
+    """Evidence of life, gathered by the event loop and read by the probe thread.
+
+    Attributes:
+        watching: The watches on pools and pods stand.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._beat = monotonic()
+        self._oldest_pass: Callable[[], float | None] = lambda: None
+        self._last_api_answer: Callable[[], float] = monotonic
+        self.watching = False
+
+    def look_at(self, *, oldest_pass: Callable[[], float | None], last_api_answer: Callable[[], float]) -> None:
+        """Where to look: the oldest of the pools' last passes (None without pools), and the API server's last answer.
+
+        Both on the monotonic clock.
+        """
+        self._oldest_pass = oldest_pass
+        self._last_api_answer = last_api_answer
+
+    async def beat_for_ever(self) -> None:
+        """Prove once a second that the event loop turns. `loop_lag` tells how long it has not."""
+        while True:
+            self._beat = self._monotonic()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    @property
+    def loop_lag(self) -> float:
+        """Seconds that the event loop is late; 0 while it turns."""
+        return max(0.0, self._monotonic() - self._beat - BEAT_SECONDS)
+
+    def sick(self) -> str | None:
+        """Why the process should be restarted; None if it should not."""
+        if self.loop_lag > MAX_LOOP_LAG_SECONDS:
+            return f"the event loop has not turned for {self.loop_lag:.0f} s"
+        oldest = self._oldest_pass()
+        if oldest is not None and self._monotonic() - oldest > MAX_PASS_AGE_SECONDS:
+            return f"a pool has had no pass for {self._monotonic() - oldest:.0f} s"
+        return None
+
+    def blind(self) -> str | None:
+        """Why the operator cannot do its work now; None if it can."""
+        if not self.watching:
+            return "the watches on pools and pods do not stand"
+        silence = self._monotonic() - self._last_api_answer()
+        if silence > MAX_PASS_AGE_SECONDS:
+            return f"the API server has not answered for {silence:.0f} s"
+        return self.sick()
+
+
+def serve(health: Health, port: int) -> ThreadingHTTPServer:
+    """Serve the probes until `shutdown` is called on the result. Port 0 takes a free one."""
+    answers: Mapping[str, Callable[[], str | None]] = {"/healthz": health.sick, "/readyz": health.blind}
+
+    class Probe(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            check = answers.get(self.path)
+            if check is None:
+                self.send_error(404)
+                return
+            trouble = check()
+            body = json.dumps({"ok": trouble is None, "cause": trouble}).encode()
+            self.send_response(200 if trouble is None else 503)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Probes come every few seconds; they are no news."""
+
+    server = ThreadingHTTPServer(("", port), Probe)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    return server

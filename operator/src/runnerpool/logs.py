@@ -1,0 +1,33 @@
+"""Logging: one line an event, JSON in the image, plain text for people at a terminal."""
+
+import logging
+import sys
+
+from pythonjsonlogger.json import JsonFormatter
+
+# Their INFO lines tell about kopf and about every request, not about pools.
+_NOISY = ("kopf", "aiohttp.access", "httpx", "httpcore", "asyncio")
+
+
+def configure(*, level: str, as_json: bool) -> None:
+    """Set the process's logging up: to stderr, from `level` (debug, info, warning, error) on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_json_formatter() if as_json else _text_formatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _json_formatter() -> logging.Formatter:
+    return JsonFormatter(
+        "{asctime}{levelname}{name}{message}",
+        style="{",
+        rename_fields={"asctime": "ts", "levelname": "level", "name": "logger", "message": "msg"},
+        datefmt="%Y-%m-%dT%H:%M:%S%z",
+    )
+
+
+def _text_formatter() -> logging.Formatter:
+    return logging.Formatter("{asctime} {levelname:<7} {name}: {message}", style="{", datefmt="%H:%M:%S")

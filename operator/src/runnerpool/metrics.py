@@ -1,0 +1,158 @@
+"""What `/metrics` tells. Labels are bounded: namespace, pool, server's host and closed lists; never a pod or a job."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
+
+import runnerpool
+from runnerpool.api.reasons import Reason
+from runnerpool.planning.plan import Plan
+from runnerpool.planning.queue import QueueKnown
+from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
+
+_POOL = ("namespace", "pool")
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
+
+
+class Metrics:
+    """All series of the operator, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._per_pool: list[MetricWrapperBase] = []
+        self._make_pool_series()
+        self._make_process_series()
+
+    def _make_pool_series(self) -> None:
+        self._desired = self._gauge("runnerpool_desired_replicas", "Pods that should be able to take work.")
+        self._replicas = self._gauge("runnerpool_replicas", "Runner pods by state.", "state")
+        self._limits = self._gauge("runnerpool_replicas_limit", "The pool's bounds.", "bound")
+        self._jobs = self._gauge("runnerpool_queue_jobs", "Jobs of the pool's types by state.", "state")
+        self._oldest = self._gauge("runnerpool_queue_oldest_pending_seconds", "Age of the oldest pending job.")
+        self._known = self._gauge("runnerpool_queue_known", "1 if the server's queue could be read, else 0.")
+        self._complete = self._gauge("runnerpool_queue_complete", "0 if the queue figures are 'at least', else 1.")
+        self._steps = self._counter("runnerpool_steps_total", "Steps carried out.", "step", "reason")
+        self._passes = self._counter("runnerpool_passes_total", "Passes of observe, plan, act, report.", "result")
+        self._pass_seconds = Histogram(
+            "runnerpool_pass_duration_seconds", "Length of a pass.", _POOL, registry=self.registry, buckets=_SECONDS
+        )
+        self._per_pool.append(self._pass_seconds)
+
+    def _make_process_series(self) -> None:
+        registry = self.registry
+        self._peertube = Counter(
+            "runnerpool_peertube_requests_total",
+            "Calls to PeerTube servers.",
+            ("server", "operation", "code"),
+            registry=registry,
+        )
+        self._peertube_seconds = Histogram(
+            "runnerpool_peertube_request_duration_seconds",
+            "Length of a call to a PeerTube server.",
+            ("server", "operation"),
+            registry=registry,
+            buckets=_SECONDS,
+        )
+        self._logins = Counter(
+            "runnerpool_peertube_logins_total", "Logins to PeerTube servers.", ("server", "result"), registry=registry
+        )
+        self._kube = Counter(
+            "runnerpool_operator_kube_requests_total",
+            "Calls to the API server, kopf's watches not counted.",
+            ("verb", "resource", "code"),
+            registry=registry,
+        )
+        self._kube_seconds = Histogram(
+            "runnerpool_operator_kube_request_duration_seconds",
+            "Length of a call to the API server.",
+            ("verb", "resource"),
+            registry=registry,
+            buckets=_SECONDS,
+        )
+        self.watch_restarts = Gauge(
+            "runnerpool_operator_watch_restarts", "Times that the watches had to be started again.", registry=registry
+        )
+        self.loop_lag = Gauge(
+            "runnerpool_operator_event_loop_lag_seconds", "How late the event loop is.", registry=registry
+        )
+        info = Gauge("runnerpool_build_info", "1, labelled with the version.", ("version",), registry=registry)
+        info.labels(runnerpool.__version__).set(1)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        gauge = Gauge(name, text, (*_POOL, *labels), registry=self.registry)
+        self._per_pool.append(gauge)
+        return gauge
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        counter = Counter(name, text, (*_POOL, *labels), registry=self.registry)
+        self._per_pool.append(counter)
+        return counter
+
+    def pass_done(self, key: tuple[str, str], result: str, seconds: float) -> None:
+        """One pass of a pool ended. `result`: success, conflict, error."""
+        self._passes.labels(*key, result).inc()
+        self._pass_seconds.labels(*key).observe(seconds)
+
+    def step_done(self, key: tuple[str, str], step: str, reason: Reason) -> None:
+        """One step was carried out."""
+        self._steps.labels(*key, step, str(reason)).inc()
+
+    def planned(self, snapshot: PoolSnapshot, plan: Plan) -> None:
+        """The state that a pass saw, and what it decided."""
+        pool = snapshot.pool
+        key = (pool.namespace, pool.name)
+        self._desired.labels(*key).set(plan.desired)
+        self._limits.labels(*key, "min").set(pool.spec.scaling.min_replicas)
+        self._limits.labels(*key, "max").set(pool.spec.scaling.max_replicas)
+        for state, count in _counts(snapshot.pods, set(plan.busy)).items():
+            self._replicas.labels(*key, state).set(count)
+        self._known.labels(*key).set(isinstance(snapshot.queue, QueueKnown))
+        if isinstance(snapshot.queue, QueueKnown):
+            self._queue(key, snapshot.queue, snapshot.now)
+
+    def _queue(self, key: tuple[str, str], queue: QueueKnown, now: datetime) -> None:
+        self._jobs.labels(*key, "pending").set(queue.pending)
+        self._jobs.labels(*key, "processing").set(queue.processing)
+        self._jobs.labels(*key, "completing").set(queue.completing)
+        self._jobs.labels(*key, "waiting_for_parent").set(queue.waiting_for_parent)
+        self._complete.labels(*key).set(queue.complete)
+        oldest = queue.oldest_pending_time
+        self._oldest.labels(*key).set(max(0.0, (now - oldest).total_seconds()) if oldest else 0)
+
+    def forget(self, key: tuple[str, str]) -> None:
+        """The pool has gone: its series vanish."""
+        for metric in self._per_pool:
+            metric.remove_by_labels({"namespace": key[0], "pool": key[1]})
+
+    def peertube_request(self, server: str, operation: str, code: str, seconds: float) -> None:
+        """One call to a PeerTube server. `code`: the HTTP status, or a word for why there is none."""
+        self._peertube.labels(server, operation, code).inc()
+        self._peertube_seconds.labels(server, operation).observe(seconds)
+
+    def peertube_login(self, server: str, result: str) -> None:
+        """One login. `result`: success, or the reason of the failure."""
+        self._logins.labels(server, result).inc()
+
+    def kube_request(self, verb: str, resource: str, code: str, seconds: float) -> None:
+        """One call to the API server. `code`: the HTTP status, or `error`."""
+        self._kube.labels(verb, resource, code).inc()
+        self._kube_seconds.labels(verb, resource).observe(seconds)
+
+
+def _counts(pods: Iterable[RunnerPod], busy: set[str]) -> dict[str, int]:
+    counts = dict.fromkeys(("gated", "starting", "idle", "busy", "draining", "ended"), 0)
+    for pod in pods:
+        counts[_state(pod, busy)] += 1
+    return counts
+
+
+def _state(pod: RunnerPod, busy: set[str]) -> str:
+    if not pod.unfinished:
+        return "ended"
+    if not pod.may_take_work:
+        return "draining"
+    if pod.stage is PodStage.READY:
+        return "busy" if pod.name in busy else "idle"
+    return str(pod.stage)

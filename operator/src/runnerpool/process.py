@@ -1,0 +1,130 @@
+"""The wiring: from settings to a running operator, and back down in order."""
+
+import asyncio
+import logging
+import signal
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
+
+from kubernetes.aio import client, config
+from prometheus_client import start_http_server
+
+import runnerpool
+from runnerpool import health
+from runnerpool.cluster.api import KubeApi, load_configuration
+from runnerpool.cluster.errors import ClusterError
+from runnerpool.cluster.gateway import ClusterGateway
+from runnerpool.control.controller import Controller
+from runnerpool.control.pollers import Pollers
+from runnerpool.control.provisioning import Stamp
+from runnerpool.control.world import World
+from runnerpool.handlers import Watcher
+from runnerpool.metrics import Metrics
+from runnerpool.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+EXIT_OK = 0
+EXIT_USAGE = 2
+_RETRY_SECONDS = 5.0
+
+
+class _SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+async def run_until_stopped(settings: Settings) -> int:
+    """Run the operator until SIGTERM or SIGINT; the exit code: 0 stopped as asked, 2 no way to the API server is known.
+
+    Raises:
+        Exception: A part that should never end did; the process is to be restarted.
+    """
+    try:
+        configuration = await load_configuration(settings.kubeconfig)
+    except (config.ConfigException, OSError) as error:
+        _log.critical("no way to the API server: %s; give --kubeconfig, or run in a pod with a ServiceAccount", error)
+        return EXIT_USAGE
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    operating = asyncio.create_task(_operate(settings, configuration), name="operator")
+    stopping = asyncio.create_task(stop.wait(), name="stop signal")
+    await asyncio.wait({operating, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    operating.cancel()
+    with suppress(asyncio.CancelledError):
+        await operating
+    _log.info("stopped; runner pods go on")
+    return EXIT_OK
+
+
+async def _operate(settings: Settings, configuration: client.Configuration) -> None:
+    """Everything that runs until it is cancelled; taken down in reverse order."""
+    _log.info("runnerpool %s starts", runnerpool.__version__)
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        server, thread = start_http_server(settings.metrics_port, registry=metrics.registry)
+        stack.callback(thread.join)
+        stack.callback(server.server_close)
+        stack.callback(server.shutdown)
+        vitals = health.Health()
+        stack.callback(health.serve(vitals, settings.health_port))
+        api = KubeApi(configuration, metrics)
+        stack.push_async_callback(api.close)
+        world = await _world(settings, ClusterGateway(api), metrics)
+        pollers = world.links
+        controller = Controller(world)
+        stack.push_async_callback(controller.stop)
+        vitals.look_at(oldest_pass=controller.oldest_pass, last_api_answer=lambda: api.last_answer)
+        watcher = _watcher(settings, controller, vitals, metrics)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(vitals.beat_for_ever(), name="heartbeat")
+            watching = group.create_task(watcher.run(), name="watcher")
+            try:
+                await watching
+            finally:
+                watcher.stop()
+
+
+async def _world(settings: Settings, cluster: ClusterGateway, metrics: Metrics) -> World:
+    clock = _SystemClock()
+    cluster_id = settings.cluster_id or await _cluster_id(cluster)
+    return World(
+        cluster=cluster,
+        links=Pollers(period=settings.poll_period_seconds, metrics=metrics),
+        clock=clock,
+        recorder=metrics,
+        stamp=Stamp(cluster_id=cluster_id, runner_image=settings.runner_image),
+        observed_since=clock.now(),
+    )
+
+
+async def _cluster_id(cluster: ClusterGateway) -> str:
+    """The cluster's id, asked for until it is there: without it no row can be told from another cluster's."""
+    told = False
+    while True:
+        try:
+            return await cluster.cluster_id()
+        except ClusterError as error:
+            if not told:
+                _log.warning("the cluster's id cannot be read: %s; trying again, or give --cluster-id", error.message)
+            told = True
+            await asyncio.sleep(_RETRY_SECONDS)
+
+
+def _watcher(settings: Settings, controller: Controller, vitals: health.Health, metrics: Metrics) -> Watcher:
+    loop = asyncio.get_running_loop()
+
+    def wake(namespace: str, name: str) -> None:
+        loop.call_soon_threadsafe(controller.wake, namespace, name)
+
+    def on_state(*, watching: bool) -> None:
+        vitals.watching = watching
+        if watching:
+            _log.info("watching pools and pods")
+        else:
+            metrics.watch_restarts.inc()
+
+    return Watcher(settings, wake, on_state=on_state)

@@ -1,0 +1,36 @@
+import pytest
+
+from runnerpool.api.reasons import Reason
+from runnerpool.cluster.errors import AlreadyExists, Conflict, NotFound, Refused, Unavailable, error_from_answer
+
+WHAT = "post /api/v1/namespaces/media/pods"
+
+
+@pytest.mark.parametrize(
+    ("code", "answer", "kind", "reason"),
+    [
+        (404, {"reason": "NotFound"}, NotFound, Reason.NOT_FOUND),
+        (409, {"reason": "AlreadyExists"}, AlreadyExists, Reason.NAME_TAKEN),
+        (409, {"reason": "Conflict"}, Conflict, Reason.CONFLICT),
+        (403, {"message": "pods \"x\" is forbidden: exceeded quota: q, requested: pods=1"}, Refused, Reason.QUOTA_EXCEEDED),
+        (403, {"message": 'violates PodSecurity "restricted:latest"'}, Refused, Reason.POD_SECURITY_VIOLATION),
+        (403, {"message": "User \"x\" cannot create resource \"pods\""}, Refused, Reason.FORBIDDEN),
+        (422, {"message": "spec.containers[0].image: Required value"}, Refused, Reason.INVALID_POD_TEMPLATE),
+        (400, {"message": "unknown field"}, Refused, Reason.INVALID_POD_TEMPLATE),
+        (401, {}, Unavailable, Reason.API_SERVER_UNAVAILABLE),
+        (429, {}, Unavailable, Reason.API_SERVER_UNAVAILABLE),
+        (503, {"message": "etcd is away"}, Unavailable, Reason.API_SERVER_UNAVAILABLE),
+    ],
+)
+def test_each_refusal_of_the_api_server_gets_a_kind_and_a_reason_of_its_own(code, answer, kind, reason):
+    error = error_from_answer(code, answer, WHAT)
+
+    assert type(error) is kind
+    assert error.reason is reason
+    assert WHAT in error.message
+
+
+def test_a_message_of_the_api_server_is_quoted_only_so_far():
+    error = error_from_answer(422, {"message": "x" * 5000}, WHAT)
+
+    assert len(error.message) < 500

@@ -1,0 +1,90 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from runnerpool.api import names
+from runnerpool.cluster.observe import owned_pods, parse_time
+from runnerpool.planning.snapshot import PodStage
+
+UID = "0a1b2c3d-0000-4000-8000-000000000000"
+
+
+def pod(name: str = "vod-0a1b2-3", *, owner: str = UID, annotations=None, spec=None, status=None, **metadata):
+    return {
+        "metadata": {
+            "name": name,
+            "uid": "pod-uid",
+            "creationTimestamp": "2026-11-23T10:00:00Z",
+            "ownerReferences": [{"uid": owner, "controller": True}],
+            "annotations": annotations or {},
+            **metadata,
+        },
+        "spec": spec or {},
+        "status": status or {},
+    }
+
+
+def seen(item):
+    (only,) = owned_pods([item], "vod", UID)
+    return only
+
+
+def test_a_pod_with_our_gate_is_gated():
+    assert seen(pod(spec={"schedulingGates": [{"name": names.SCHEDULING_GATE}]})).stage is PodStage.GATED
+
+
+def test_a_pod_with_somebody_elses_gate_is_starting():
+    assert seen(pod(spec={"schedulingGates": [{"name": "example.org/other"}]})).stage is PodStage.STARTING
+
+
+def test_a_ready_pod_tells_since_when():
+    ready = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-23T10:00:05Z"}
+
+    found = seen(pod(status={"phase": "Running", "conditions": [{"type": "PodScheduled"}, ready]}))
+
+    assert found.stage is PodStage.READY
+    assert found.ready_since == datetime(2026, 11, 23, 10, 0, 5, tzinfo=UTC)
+
+
+def test_a_pod_that_is_not_ready_is_starting():
+    unready = {"type": "Ready", "status": "False", "lastTransitionTime": "2026-11-23T10:00:05Z"}
+
+    assert seen(pod(status={"phase": "Running", "conditions": [unready]})).stage is PodStage.STARTING
+
+
+@pytest.mark.parametrize(("phase", "succeeded"), [("Succeeded", True), ("Failed", False)])
+def test_a_finished_pod_has_ended(phase, succeeded):
+    found = seen(pod(status={"phase": phase}))
+
+    assert found.stage is PodStage.ENDED
+    assert found.succeeded is succeeded
+
+
+def test_a_drain_order_is_read_with_its_time():
+    order = {names.ANNOTATION_DRAIN: "drain", names.ANNOTATION_DRAIN_SINCE: "2026-11-23T11:00:00Z"}
+
+    found = seen(pod(annotations=order))
+
+    assert found.drain_order == "drain"
+    assert found.drain_since == datetime(2026, 11, 23, 11, tzinfo=UTC)
+
+
+def test_an_empty_drain_annotation_is_no_order():
+    assert seen(pod(annotations={names.ANNOTATION_DRAIN: ""})).drain_order is None
+
+
+def test_a_pod_being_deleted_is_seen_as_such():
+    assert seen(pod(deletionTimestamp="2026-11-23T11:00:00Z")).deleting
+
+
+def test_a_pod_of_another_owner_is_none_of_ours():
+    assert owned_pods([pod(owner="somebody-else")], "vod", UID) == ()
+
+
+def test_a_pod_whose_name_we_did_not_make_is_none_of_ours():
+    assert owned_pods([pod("vod-by-hand")], "vod", UID) == ()
+
+
+@pytest.mark.parametrize("text", [None, "", "yesterday", 7, "2026-11-23T10:00:00"])
+def test_what_is_no_time_with_a_zone_is_none(text):
+    assert parse_time(text) is None
