@@ -1,0 +1,71 @@
+"""The test bed as pytest fixtures. What a machine cannot run fails in CI and is skipped, with the reason, elsewhere."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from support.cluster import requirements, toolchain
+from support.cluster.backends import ClusterBackend, chosen_backend
+from support.cluster.local import LocalCluster
+from support.cluster.namespaces import temporary_namespace
+
+_CLUSTER_FIXTURES = {"control_plane": False, "node_cluster": True}
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build what the collected tests need before the first test's timeout begins to count."""
+    if session.config.option.collectonly:
+        return
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    if wanted.isdisjoint(_CLUSTER_FIXTURES) or requirements.unmet(node=False):
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        toolchain.ensure()
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ClusterBackend]:
+    """API server, controller manager and scheduler, no node: pods stay Pending unless the test plays their life."""
+    yield from _cluster(node=False)
+
+
+@pytest.fixture(scope="session")
+def node_cluster() -> Iterator[ClusterBackend]:
+    """A cluster with a real node, on which pods run."""
+    yield from _cluster(node=True)
+
+
+@pytest.fixture
+def namespace(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace of the test's own in the cluster that it uses."""
+    with temporary_namespace(_cluster_of(request)) as name:
+        yield name
+
+
+@pytest.fixture
+def restricted_namespace(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The same, where the API server refuses pods that break the restricted Pod Security standard."""
+    with temporary_namespace(_cluster_of(request), restricted=True) as name:
+        yield name
+
+
+def _cluster_of(request: pytest.FixtureRequest) -> ClusterBackend:
+    name = "node_cluster" if "node_cluster" in request.fixturenames else "control_plane"
+    cluster: ClusterBackend = request.getfixturevalue(name)
+    return cluster
+
+
+def _cluster(*, node: bool) -> Iterator[ClusterBackend]:
+    chosen_backend()
+    lacks = requirements.unmet(node=node)
+    if lacks:
+        reason = f"this machine cannot run the test bed; it lacks {'; '.join(lacks)}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    cluster = LocalCluster(node=node)
+    cluster.up()
+    yield cluster
+    cluster.down()

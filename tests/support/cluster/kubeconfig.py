@@ -1,0 +1,39 @@
+"""Kubeconfig files with everything embedded: kopf does not resolve relative paths, and the state directory may go."""
+
+import base64
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from support.cluster.pki import Certificate
+
+
+def write_for_certificate(target: Path, *, server: str, authority: Path, files: Certificate) -> Path:
+    user = {"client-certificate-data": _encoded(files.certificate), "client-key-data": _encoded(files.key)}
+    return _write(target, server=server, authority=authority, user=user, namespace="default")
+
+
+def write_for_token(target: Path, *, server: str, authority: Path, token: str, namespace: str) -> Path:
+    return _write(target, server=server, authority=authority, user={"token": token}, namespace=namespace)
+
+
+def _write(target: Path, *, server: str, authority: Path, user: dict[str, str], namespace: str) -> Path:
+    document: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {"name": "local", "cluster": {"server": server, "certificate-authority-data": _encoded(authority)}}
+        ],
+        "users": [{"name": "user", "user": user}],
+        "contexts": [{"name": "local", "context": {"cluster": "local", "user": "user", "namespace": namespace}}],
+        "current-context": "local",
+    }
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        yaml.safe_dump(document, file, sort_keys=False)
+    return target
+
+
+def _encoded(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()
