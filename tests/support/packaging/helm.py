@@ -1,0 +1,50 @@
+"""The real helm, on the real chart."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from support.cluster.toolchain import ensure
+from support.packaging.paths import CHART
+
+RELEASE = "runnerpool"
+NAMESPACE = "runnerpool-system"
+
+Manifest = dict[str, Any]
+
+
+class HelmError(Exception):
+    """helm refused; the message is its own."""
+
+
+def run(*arguments: str, stdin: str = "") -> str:
+    """What helm writes to its standard output. Builds helm first where the machine's cache has none."""
+    command = [str(ensure(("helm",)) / "helm"), *arguments]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise HelmError(f"helm {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def render(values: Mapping[str, Any] | None = None, *, release: str = RELEASE, namespace: str = NAMESPACE) -> str:
+    """The manifests as text, for a release with these values."""
+    return run(
+        "template", release, str(CHART), "--namespace", namespace, "--values", "-", stdin=json.dumps(values or {})
+    )
+
+
+def manifests(values: Mapping[str, Any] | None = None, **release: str) -> list[Manifest]:
+    """The manifests as objects."""
+    return [document for document in yaml.safe_load_all(render(values, **release)) if document]
+
+
+def notes(values: Mapping[str, Any] | None = None) -> str:
+    """What the user reads after `helm install`."""
+    output = run(
+        "install", RELEASE, str(CHART), "--namespace", NAMESPACE, "--dry-run=client", "--values", "-",
+        stdin=json.dumps(values or {}),
+    )  # fmt: skip
+    return output.partition("NOTES:\n")[2]

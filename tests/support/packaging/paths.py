@@ -1,0 +1,11 @@
+"""Where packaging lives in the tree."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+CHART = ROOT / "deploy" / "chart"
+CHART_README = CHART / "README.md"
+CRD = ROOT / "crds" / "transcodingrunnerpools.yaml"
+CRD_IN_CHART = CHART / "files" / "transcodingrunnerpools.yaml"
+INSTALL = ROOT / "deploy" / "install.yaml"
+SAMPLES = ROOT / "deploy" / "samples"
