@@ -1,0 +1,119 @@
+"""`agent.json`, the order sheet that the operator hands to the agent (contract `agent.runnerpool.dev/v1`)."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+
+API_VERSION = "agent.runnerpool.dev/v1"
+
+
+class ConfigError(Exception):
+    """The configuration can't be used. `problems` names every fault found, not the first one only."""
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"{source}: {'; '.join(self.problems)}")
+
+
+def _origin(url: str) -> str:
+    """PeerTube lives at an origin; a path or a login in its address would be dropped or leaked by the runner."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an origin such as https://video.example.org")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("must be an origin (scheme, host, port) without path, query or login")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+class _Model(BaseModel):
+    """Unknown fields are ignored, so that a newer operator can talk to this agent."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        strict=True,
+        hide_input_in_errors=True,
+    )
+
+
+class Server(_Model):
+    """The PeerTube server, by the origin that the runner calls."""
+
+    url: Annotated[str, AfterValidator(_origin)]
+
+
+class RunnerIdentity(_Model):
+    """The runner row that the operator registered for this pod, and nothing that opens more than it."""
+
+    name: str = Field(min_length=1)
+    token: SecretStr = Field(min_length=1)
+    description: str = ""
+
+
+class Ffmpeg(_Model):
+    """Per FFmpeg process. `threads` None: the CPUs that the pod may run on, shared by its slots."""
+
+    threads: int | None = Field(default=None, ge=1)
+    nice: int = Field(default=0, ge=-20, le=20)
+
+
+class AgentConfig(_Model):
+    """All that the agent needs to know.
+
+    Attributes:
+        job_types: What the runner asks for, never empty: without a list the runner takes types unknown to it.
+        concurrency: Slots: jobs that run at once.
+        eviction_grace_seconds: The pod's grace period; what a drain begun by SIGTERM has until SIGKILL.
+    """
+
+    api_version: Literal["agent.runnerpool.dev/v1"]
+    server: Server
+    runner: RunnerIdentity
+    job_types: tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]+$")], ...] = Field(min_length=1, strict=False)
+    concurrency: int = Field(default=1, ge=1)
+    ffmpeg: Ffmpeg = Field(default_factory=Ffmpeg)
+    eviction_grace_seconds: int = Field(ge=0)
+
+
+def load(path: Path) -> AgentConfig:
+    """Read and check the file.
+
+    Raises:
+        ConfigError: It can't be read, is no JSON object, or breaks the contract. Its text never quotes a value.
+    """
+    try:
+        raw: Any = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror}); is the pod's Secret there, with the key {path.name}?"
+        raise ConfigError(str(path), [problem]) from error
+    except json.JSONDecodeError as error:
+        raise ConfigError(str(path), [f"is no JSON: {error.msg} (line {error.lineno})"]) from None
+    except UnicodeDecodeError:
+        raise ConfigError(str(path), ["is no UTF-8 text"]) from None
+    return _parse(raw, str(path))
+
+
+def _parse(raw: Any, source: str) -> AgentConfig:
+    if not isinstance(raw, dict):
+        raise ConfigError(source, ["must be a JSON object"])
+    if raw.get("apiVersion") != API_VERSION:
+        # The other fields of another version mean nothing to us, so their faults would only confuse.
+        raise ConfigError(source, [f"apiVersion must be {API_VERSION}: use an image of the operator's release"])
+    try:
+        return AgentConfig.model_validate(raw)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False, include_context=False)
+        raise ConfigError(source, [_problem(detail) for detail in details]) from None
+
+
+def _problem(detail: ErrorDetails) -> str:
+    path = ".".join(str(part) for part in detail["loc"]) or "it"
+    return f"{path}: {detail['msg'].removeprefix('Value error, ')}"

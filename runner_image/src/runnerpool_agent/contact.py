@@ -1,0 +1,64 @@
+"""Contact with the server: can this pod reach it at all? It asks what costs the server least, `GET /api/v1/ping`."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+
+import httpx
+
+INTERVAL_SECONDS = 10.0
+TIMEOUT_SECONDS = 5.0
+MISSES_ALLOWED = 1
+"""One lost answer is weather; the second in a row makes the pod unready."""
+
+
+class Contact:
+    """The state of contact: `known` after the first answer or miss."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._misses = 0
+        self._lost_since: float | None = None
+        self.known = False
+
+    @property
+    def ok(self) -> bool:
+        """The server answered lately."""
+        return self.known and self._misses <= MISSES_ALLOWED
+
+    def lost_seconds(self) -> float:
+        """For how long nothing has come through; 0 while it does."""
+        return 0.0 if self._lost_since is None else self._clock() - self._lost_since
+
+    def answered(self) -> None:
+        """The server answered."""
+        self.known, self._misses, self._lost_since = True, 0, None
+
+    def missed(self) -> None:
+        """No answer, or a server error. A first miss at the start is no contact: there was none yet."""
+        self._misses = self._misses + 1 if self.known else MISSES_ALLOWED + 1
+        self.known = True
+        if self._lost_since is None:
+            self._lost_since = self._clock()
+
+
+def ping_client(url: str) -> httpx.AsyncClient:
+    """A client that goes to the server the way the runner does: directly, trusting what the image's system trusts."""
+    return httpx.AsyncClient(
+        base_url=url, timeout=TIMEOUT_SECONDS, verify=ssl.create_default_context(), trust_env=False
+    )
+
+
+async def ping(client: httpx.AsyncClient) -> str | None:
+    """Ask once. Returns None when the server answered, else why not.
+
+    429 is an answer: behind one address many pods share PeerTube's limit of 50 calls in 10 s.
+    """
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            response = await client.get("/api/v1/ping")
+    except (httpx.HTTPError, OSError) as error:
+        return f"{type(error).__name__} {error}".rstrip()
+    if response.is_success or response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        return None
+    return f"HTTP {response.status_code}"

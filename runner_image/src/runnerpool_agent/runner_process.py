@@ -1,0 +1,116 @@
+"""One life of `peertube-runner server`: started in a session of its own, read line by line, cleaned up after."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from runnerpool_agent.reaper import Reaper
+
+_MAX_LINE = 16 * 1024
+_CHUNK = 64 * 1024
+_LAST_LINES_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerCommand:
+    """How to start the runner. `job_types` is never empty: without a list the runner takes types unknown to it."""
+
+    program: Sequence[str]
+    job_types: Sequence[str]
+    environment: Mapping[str, str]
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """`--verbose`: only then the log tells the end of a round that found nothing, which a safe drain must know."""
+        enabled = (part for job_type in self.job_types for part in ("--enable-job", job_type))
+        return (*self.program, "--verbose", "server", *enabled)
+
+
+class RunnerProcess:
+    """The running process. `code` is None while it runs, else the exit status, or minus the signal that ended it."""
+
+    def __init__(self, process: asyncio.subprocess.Process, reaper: Reaper) -> None:
+        self._process = process
+        self._reaper = reaper
+        self.code: int | None = None
+
+    @classmethod
+    async def start(cls, command: RunnerCommand, reaper: Reaper) -> "RunnerProcess":
+        """Start it. Raises OSError when the program can't be run."""
+        process: asyncio.subprocess.Process | None = None
+        reaper.starting()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command.arguments,
+                env=dict(command.environment),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        finally:
+            reaper.started(None if process is None else process.pid)
+        return cls(process, reaper)
+
+    @property
+    def pid(self) -> int:
+        """The process, and the session that it leads."""
+        return self._process.pid
+
+    def terminate(self) -> None:
+        """SIGTERM to the runner alone: it hands its jobs back, then exits. FFmpeg is ended after it, not before."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL: the runner has had its time."""
+        self._signal(signal.SIGKILL)
+
+    async def run(self, on_line: Callable[[str], None]) -> int:
+        """Pass on its lines until it ends; then end all it left behind, and read the log to its end.
+
+        Returns:
+            How many processes could not be ended.
+        """
+        reading = asyncio.ensure_future(self._read(on_line))
+        try:
+            self.code = await self._process.wait()
+            self._reaper.ended(self.pid)
+            left = await self._reaper.end_session(self.pid)
+            # Whoever still held the other end of the pipe is dead now, or will never let go of it.
+            await asyncio.wait([reading], timeout=_LAST_LINES_SECONDS)
+            return left
+        finally:
+            reading.cancel()
+            with suppress(asyncio.CancelledError):
+                await reading
+
+    async def _read(self, on_line: Callable[[str], None]) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - asked for above
+        async for line in lines(self._process.stdout):
+            on_line(line)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+
+async def lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
+    """The lines of a stream; one of more than 16 KiB is cut, its rest dropped (StreamReader.readline would fail)."""
+    buffer = b""
+    cutting = False
+    while chunk := await stream.read(_CHUNK):
+        *whole, buffer = (buffer + chunk).split(b"\n")
+        for line in whole:
+            if not cutting:
+                yield line[:_MAX_LINE].decode(errors="replace").rstrip("\r")
+            cutting = False
+        if len(buffer) > _MAX_LINE:
+            if not cutting:
+                yield buffer[:_MAX_LINE].decode(errors="replace")
+            cutting, buffer = True, b""
+    if buffer and not cutting:
+        yield buffer.decode(errors="replace").rstrip("\r")

@@ -1,0 +1,81 @@
+"""How the agent ends: its exit code, and the one line of JSON that Kubernetes shows with the ended container."""
+
+import json
+import logging
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum, unique
+from pathlib import Path
+
+from runnerpool_agent.drain import Cause
+
+_LONGEST_MESSAGE = 2000
+"""Characters; Kubernetes keeps the last 4096 bytes of the file, and half a line of JSON is none."""
+
+log = logging.getLogger(__name__)
+
+
+@unique
+class ExitCode(IntEnum):
+    """The contract with the operator, but for AGENT: our own fault, which the contract does not foresee."""
+
+    DRAINED = 0
+    AGENT = 1
+    CONFIGURATION = 2
+    UNREGISTERED = 3
+    RUNNER_FAILED = 4
+    DRAIN_CUT = 5
+
+
+@unique
+class EndCause(StrEnum):
+    """Causes that are no cause of a drain; together with `drain.Cause` the closed list of the termination message."""
+
+    DRAINED = "Drained"
+    INVALID_CONFIGURATION = "InvalidConfiguration"
+    UNSUPPORTED_RUNNER = "UnsupportedRunner"
+    RUNNER_FAILED = "RunnerFailed"
+    AGENT_FAILED = "AgentFailed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How it ended, and why, for a person. No secret may stand in the message."""
+
+    code: ExitCode
+    cause: EndCause | Cause
+    message: str
+
+    def line(self) -> str:
+        """The termination message."""
+        return json.dumps({"cause": self.cause, "message": self.message[:_LONGEST_MESSAGE]}) + "\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsAtEnd:
+    """What became of the jobs that were in hand when the runner was told to end, or ended by itself."""
+
+    handed_back: int
+    lost: int
+
+
+def ending_of_drain(cause: Cause, jobs: JobsAtEnd, *, aborted: bool) -> Ending:
+    """Judge an ended drain by its jobs, not by the runner's exit status: that is 0 after a crash, too."""
+    if cause is Cause.UNREGISTERED:
+        message = "the server no longer knows this runner: its row was deleted, or its registration token"
+        return Ending(code=ExitCode.UNREGISTERED, cause=cause, message=message)
+    if not jobs.handed_back and not jobs.lost:
+        message = f"{cause}: nothing left in hand"
+        return Ending(code=ExitCode.DRAINED, cause=EndCause.DRAINED, message=message)
+    fate = f"{jobs.handed_back} jobs handed back, {jobs.lost} left for the server's watchdog"
+    if aborted:
+        return Ending(code=ExitCode.DRAIN_CUT, cause=cause, message=f"{cause}: {fate}")
+    message = f"the runner ended in mid-drain ({cause}): {fate}"
+    return Ending(code=ExitCode.RUNNER_FAILED, cause=EndCause.RUNNER_FAILED, message=message)
+
+
+def write_message(path: Path, ending: Ending) -> None:
+    """Leave the message where the kubelet reads it; a pod must end even if it can't."""
+    try:
+        path.write_text(ending.line(), encoding="utf-8")
+    except OSError as error:
+        log.warning("cannot write the termination message to %s: %s", path, error.strerror)
