@@ -1,0 +1,55 @@
+"""The login of an administrator, as a pool's Secret gives it, bound to the server that it is for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from runnerpool.api.origin import Origin, parse_origin, same_origin
+from runnerpool.api.reasons import Reason
+from runnerpool.peertube.errors import BadCredentials
+
+KEY_URL, KEY_USERNAME, KEY_PASSWORD = "url", "username", "password"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """A login, and the only origin that it may be sent to."""
+
+    origin: Origin
+    username: str
+    password: SecretStr
+
+    @classmethod
+    def from_secret(cls, values: Mapping[str, SecretStr], *, server_url: str) -> "Credentials":
+        """Read the keys `url`, `username` and `password` of a Secret.
+
+        A line end after a value, as `kubectl create secret --from-file` leaves it, is not part of it.
+
+        Args:
+            values: The Secret's decoded data.
+            server_url: The pool's `spec.server.url`, an origin.
+
+        Raises:
+            BadCredentials: A key is missing or empty, or the Secret is for another origin: whoever may write pools
+                but not read this Secret must not be able to have it sent elsewhere.
+        """
+        found = {key: _value(values, key) for key in (KEY_URL, KEY_USERNAME, KEY_PASSWORD)}
+        if not same_origin(found[KEY_URL], server_url):
+            raise BadCredentials(
+                Reason.SECRET_FOR_ANOTHER_ORIGIN,
+                f"the Secret's key {KEY_URL} does not name the origin {server_url}; nothing was sent to the server. "
+                "Correct the key, or spec.server.url, or name another Secret",
+            )
+        return cls(
+            origin=parse_origin(server_url),
+            username=found[KEY_USERNAME],
+            password=SecretStr(found[KEY_PASSWORD]),
+        )
+
+
+def _value(values: Mapping[str, SecretStr], key: str) -> str:
+    value = values.get(key, SecretStr("")).get_secret_value().rstrip("\r\n")
+    if not value:
+        raise BadCredentials(Reason.SECRET_KEY_MISSING, f"the Secret has no key {key}, or it is empty; add it")
+    return value

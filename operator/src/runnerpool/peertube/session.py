@@ -1,0 +1,201 @@
+"""An administrator's login at one server: OAuth's password grant, refreshed, kept in memory alone.
+
+PeerTube has no API keys; runners may be managed with an administrator's login only. It allows 15 logins in 5 minutes
+from one address, renewals included, and every renewal revokes the tokens before (server/core/lib/auth/oauth-model.ts).
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from pydantic import SecretStr
+
+from runnerpool.api.reasons import Reason
+from runnerpool.peertube.credentials import Credentials
+from runnerpool.peertube.errors import (
+    BadCredentials,
+    InsufficientRights,
+    InvalidResponse,
+    LoginRefused,
+    PeerTubeError,
+    RateLimited,
+    TimedOut,
+)
+from runnerpool.peertube.grants import Grants
+from runnerpool.peertube.transport import Answer, Call, Transport
+from runnerpool.peertube.wire import WireTokens
+
+LOGIN_PAUSE_SECONDS = 60.0
+"""After a login that failed, no other is tried for so long: 5 in 5 minutes, a third of what the server allows."""
+
+# The share of a token's life after which it is renewed, before the server refuses it. Drawn at random, so that
+# operators that were started together drift apart.
+_RENEW_BETWEEN = (0.8, 0.95)
+_RANDOM = secrets.SystemRandom()
+
+# Failures that the server may have counted as a login. The others never reached it, and it should be asked as soon as
+# it is back.
+_COUNTED = (LoginRefused, RateLimited, TimedOut, InvalidResponse)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tokens:
+    access: SecretStr
+    refresh: SecretStr | None
+    renew_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pause:
+    error: PeerTubeError
+    until: float
+
+
+class Session:
+    """Makes calls as the administrator. One login serves all callers; they wait for it together."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        credentials: Credentials,
+        *,
+        draw: Callable[[float, float], float] = _RANDOM.uniform,
+    ) -> None:
+        """Bind a login to a server; nothing is sent yet.
+
+        Raises:
+            BadCredentials: The login is for another origin.
+        """
+        if credentials.origin != transport.address.public:
+            raise BadCredentials(
+                Reason.SECRET_FOR_ANOTHER_ORIGIN,
+                f"the login is for {credentials.origin}, not for {transport.address}; nothing was sent",
+            )
+        self._transport = transport
+        self._grants = Grants(transport, credentials)
+        self._draw = draw
+        self._lock = asyncio.Lock()
+        self._tokens: _Tokens | None = None
+        self._pause: _Pause | None = None
+
+    @property
+    def server(self) -> str:
+        """How messages name the server."""
+        return str(self._transport.address)
+
+    async def aclose(self) -> None:
+        """Forget the tokens and close all connections."""
+        self._tokens = None
+        await self._transport.aclose()
+
+    async def anonymous(self, call: Call) -> Answer:
+        """Make a call that needs no login.
+
+        Raises:
+            PeerTubeError: As `Transport.send`.
+        """
+        return await self._transport.send(call)
+
+    async def request(self, call: Call) -> Answer:
+        """Make a call as the administrator; a token that the server refuses is renewed, once.
+
+        Returns:
+            The answer, 2xx or 4xx but neither 401 nor 403.
+
+        Raises:
+            PeerTubeError: As `Transport.send`; LoginRefused, InsufficientRights.
+        """
+        tokens = await self._valid_tokens()
+        answer = await self._transport.send(call, tokens.access)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            tokens = await self._valid_tokens(refused=tokens)
+            answer = await self._transport.send(call, tokens.access)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            raise self._refused_again(tokens)
+        if answer.status == HTTPStatus.FORBIDDEN:
+            raise InsufficientRights(
+                Reason.INSUFFICIENT_RIGHTS,
+                f"{self.server} forbids the account of the Secret to manage runners (403); give it the role "
+                "Administrator, or name another account",
+                status=answer.status,
+            )
+        return answer
+
+    def expect_ok(self, answer: Answer) -> Answer:
+        """The answer, which must be 2xx.
+
+        Raises:
+            InvalidResponse: It is not.
+        """
+        if not answer.ok:
+            raise InvalidResponse(
+                Reason.INVALID_RESPONSE,
+                f"{self.server} answers {answer.status} to a call that PeerTube 6.3 and newer accept; check the URL, "
+                "and what a proxy before the server lets through",
+                status=answer.status,
+            )
+        return answer
+
+    async def _valid_tokens(self, refused: _Tokens | None = None) -> _Tokens:
+        """The tokens in force, renewed if their time has come or if they are the ones that were refused."""
+        async with self._lock:
+            tokens = self._tokens if self._tokens is not refused else None
+            now = asyncio.get_running_loop().time()
+            if tokens is not None and now < tokens.renew_at:
+                return tokens
+            try:
+                self._heed_pause(now)
+                self._tokens = await self._renewed()
+            except PeerTubeError:
+                if tokens is None:
+                    raise
+                # Early renewal failed, which is why it is early: the server still takes the old one.
+                self._tokens = tokens
+            return self._tokens
+
+    async def _renewed(self) -> _Tokens:
+        try:
+            fresh = await self._granted()
+        except PeerTubeError as error:
+            self._note_failure(error)
+            raise
+        self._transport.telemetry.peertube_login(self._transport.address.host_header, "success")
+        self._pause = None
+        lifetime = fresh.expires_in * self._draw(*_RENEW_BETWEEN)
+        # A server that says "one second" is answered by its own 401s, not by a login before each call.
+        renew_at = asyncio.get_running_loop().time() + max(lifetime, LOGIN_PAUSE_SECONDS)
+        return _Tokens(access=fresh.access_token, refresh=fresh.refresh_token, renew_at=renew_at)
+
+    async def _granted(self) -> WireTokens:
+        refresh = self._tokens.refresh if self._tokens is not None else None
+        # A refresh token is good for one use, whatever becomes of it.
+        self._tokens = None
+        fresh = await self._grants.refresh(refresh) if refresh is not None else None
+        return fresh if fresh is not None else await self._grants.password()
+
+    def _heed_pause(self, now: float) -> None:
+        if self._pause is None or now >= self._pause.until:
+            return
+        error = self._pause.error
+        raise type(error)(error.reason, error.message, retry_after=self._pause.until - now, status=error.status)
+
+    def _note_failure(self, error: PeerTubeError) -> None:
+        self._transport.telemetry.peertube_login(self._transport.address.host_header, str(error.reason))
+        if not isinstance(error, _COUNTED):
+            return
+        pause = max(LOGIN_PAUSE_SECONDS, error.retry_after or 0.0)
+        self._pause = _Pause(error=error, until=asyncio.get_running_loop().time() + pause)
+
+    def _refused_again(self, tokens: _Tokens) -> LoginRefused:
+        error = LoginRefused(
+            Reason.CREDENTIALS_REJECTED,
+            f"{self.server} logs the account of the Secret in and then refuses the token it gave (401); "
+            "see whether the account is blocked, or root logins are disabled",
+            status=HTTPStatus.UNAUTHORIZED,
+        )
+        if self._tokens is tokens:
+            self._tokens = None
+            self._note_failure(error)
+        return error
