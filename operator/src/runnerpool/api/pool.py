@@ -5,14 +5,19 @@ objects, and a test proves it. Field names are those of the resource in snake ca
 """
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
+
+from runnerpool.api.bounds import ENV_NAME, Count, JobTypes, ObjectName, Quantity, Threads, Url
+from runnerpool.api.job_types import JobType
+from runnerpool.api.names import GROUP, LABEL_MANAGED_BY, MAX_POOL_NAME_LENGTH
+from runnerpool.api.quantity import parse_quantity
 
 
 class _Model(BaseModel):
-    """Frozen, in camel case outside; unknown fields are ignored, so that a newer CRD does not break an older operator."""
+    """Frozen, camel case outside; unknown fields are ignored, so that a newer CRD does not break an older operator."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True, strict=True)
 
@@ -34,7 +39,7 @@ class DeletionPolicy(StrEnum):
 class SecretRef(_Model):
     """A Secret in the pool's own namespace."""
 
-    name: str
+    name: ObjectName
 
 
 class Server(_Model):
@@ -47,46 +52,60 @@ class Server(_Model):
         credentials_ref: Secret with `url`, `username` and `password` of an administrator.
     """
 
-    url: str
-    internal_url: str | None = None
+    url: Url
+    internal_url: Url | None = None
     credentials_ref: SecretRef
 
 
 class Scaling(_Model):
     """How many pods. `idle_seconds`: how long a pod's slots stay idle before it goes."""
 
-    min_replicas: int = 0
-    max_replicas: int
-    idle_slots: int = 0
-    idle_seconds: int = 300
+    min_replicas: Count = 0
+    max_replicas: Count
+    idle_slots: Count = 0
+    idle_seconds: Annotated[int, Field(ge=0, le=86400)] = 300
     look_ahead: LookAhead = Field(default=LookAhead.HOLD, strict=False)
+
+    @model_validator(mode="after")
+    def _bounds_agree(self) -> Self:
+        if self.min_replicas > self.max_replicas:
+            raise ValueError("minReplicas must not be greater than maxReplicas; raise maxReplicas or lower minReplicas")
+        return self
 
 
 class Ffmpeg(_Model):
     """`threads`: per FFmpeg process; Auto = CPU limit (or request, or node) ÷ concurrency, at least 1."""
 
-    threads: int | Literal["Auto"] = "Auto"
-    nice: int = 10
+    threads: Threads = "Auto"
+    nice: Annotated[int, Field(ge=0, le=19)] = 10
 
 
 class Resources(_Model):
     """Kubernetes resource quantities, passed on as they are (extended resources too)."""
 
-    requests: dict[str, str | int] = Field(default_factory=dict)
-    limits: dict[str, str | int] = Field(default_factory=dict)
+    requests: dict[str, Quantity] = Field(default_factory=dict, max_length=16)
+    limits: dict[str, Quantity] = Field(default_factory=dict, max_length=16)
+
+    @model_validator(mode="after")
+    def _requests_fit_limits(self) -> Self:
+        for name, request in self.requests.items():
+            limit = self.limits.get(name)
+            if limit is not None and parse_quantity(request) > parse_quantity(limit):
+                raise ValueError("no request may be greater than its limit; lower the request or raise the limit")
+        return self
 
 
 class Scratch(_Model):
     """The work space of the runner: an `emptyDir` of this size limit."""
 
-    size: str = "50Gi"
+    size: Quantity = "50Gi"
 
 
 class Runner(_Model):
     """What a runner pod looks like. `image` None means the operator's own release."""
 
-    image: str | None = None
-    concurrency: int = 1
+    image: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\s]+$")] | None = None
+    concurrency: Annotated[int, Field(ge=1, le=32)] = 1
     ffmpeg: Ffmpeg = Field(default_factory=Ffmpeg)
     resources: Resources = Field(default_factory=Resources)
     scratch: Scratch = Field(default_factory=Scratch)
@@ -95,44 +114,84 @@ class Runner(_Model):
 class Lifecycle(_Model):
     """How pods end. Units are in the names; `eviction_grace_seconds` is the pod's grace period."""
 
-    drain_timeout_seconds: int = 21600
-    eviction_grace_seconds: int = 600
+    drain_timeout_seconds: Annotated[int, Field(ge=0, le=604800)] = 21600
+    eviction_grace_seconds: Annotated[int, Field(ge=1, le=604800)] = 600
     deletion_policy: DeletionPolicy = Field(default=DeletionPolicy.DRAIN, strict=False)
 
 
 class EnvVar(_Model):
     """A literal environment variable of the runner container."""
 
-    name: str
-    value: str = ""
+    name: Annotated[str, Field(min_length=1, max_length=253, pattern=ENV_NAME)]
+    value: Annotated[str, Field(max_length=32768)] = ""
 
 
 class PodTemplate(_Model):
-    """The closed list of what a pool's author may set on the pod. Structures are Kubernetes' own, passed on as they are."""
+    """The closed list of what a pool's author may set on the pod.
 
-    labels: dict[str, str] = Field(default_factory=dict)
-    annotations: dict[str, str] = Field(default_factory=dict)
-    node_selector: dict[str, str] = Field(default_factory=dict)
-    tolerations: list[dict[str, Any]] = Field(default_factory=list)
+    Structures that are Kubernetes' own are passed on as they are; the CRD and, when the pod is made, the API server
+    judge them.
+    """
+
+    labels: dict[str, str] = Field(default_factory=dict, max_length=32)
+    annotations: dict[str, str] = Field(default_factory=dict, max_length=32)
+    node_selector: dict[str, str] = Field(default_factory=dict, max_length=32)
+    tolerations: list[dict[str, Any]] = Field(default_factory=list, max_length=32)
     affinity: dict[str, Any] | None = None
-    topology_spread_constraints: list[dict[str, Any]] = Field(default_factory=list)
-    priority_class_name: str | None = None
-    runtime_class_name: str | None = None
-    image_pull_secrets: list[SecretRef] = Field(default_factory=list)
-    host_aliases: list[dict[str, Any]] = Field(default_factory=list)
+    topology_spread_constraints: list[dict[str, Any]] = Field(default_factory=list, max_length=8)
+    priority_class_name: ObjectName | None = None
+    runtime_class_name: ObjectName | None = None
+    image_pull_secrets: list[SecretRef] = Field(default_factory=list, max_length=8)
+    host_aliases: list[dict[str, Any]] = Field(default_factory=list, max_length=16)
     dns_config: dict[str, Any] | None = None
-    env: list[EnvVar] = Field(default_factory=list)
+    env: list[EnvVar] = Field(default_factory=list, max_length=64)
+
+    @model_validator(mode="after")
+    def _marks_are_ours(self) -> Self:
+        if any(is_reserved_key(key) for key in (*self.labels, *self.annotations)):
+            raise ValueError(
+                "labels and annotations must not use runnerpool.dev/… or app.kubernetes.io/managed-by; the operator "
+                "finds its pods by them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        for field, names in (("env", self.env), ("imagePullSecrets", self.image_pull_secrets)):
+            if len({item.name for item in names}) < len(names):
+                raise ValueError(f"{field} must not name anything twice")
+        return self
+
+
+def is_reserved_key(key: str) -> bool:
+    """Whether a label or annotation belongs to the operator."""
+    return key == LABEL_MANAGED_BY or key.startswith(f"{GROUP}/")
 
 
 class PoolSpec(_Model):
     """`spec` of the resource."""
 
     server: Server
-    job_types: tuple[str, ...] = Field(strict=False)
+    job_types: JobTypes
     scaling: Scaling
     runner: Runner = Field(default_factory=Runner)
     lifecycle: Lifecycle = Field(default_factory=Lifecycle)
     pod_template: PodTemplate = Field(default_factory=PodTemplate)
+
+    @model_validator(mode="after")
+    def _job_types_go_together(self) -> Self:
+        if JobType.LIVE not in self.job_types:
+            return self
+        if len(self.job_types) > 1:
+            raise ValueError(
+                f"{JobType.LIVE} must be alone in jobTypes; make a pool of its own for it, so that a live stream "
+                "never waits behind a file"
+            )
+        if self.scaling.idle_slots < 1:
+            raise ValueError(
+                f"scaling.idleSlots must be at least 1 for {JobType.LIVE}; a live stream does not wait for a pod"
+            )
+        return self
 
 
 class Pool(_Model):
@@ -144,7 +203,7 @@ class Pool(_Model):
     """
 
     namespace: str
-    name: str
+    name: Annotated[str, Field(min_length=1, max_length=MAX_POOL_NAME_LENGTH)]
     uid: str
     generation: int
     resource_version: str

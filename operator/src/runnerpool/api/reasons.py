@@ -26,6 +26,7 @@ class Reason(StrEnum):
     GATED = "Gated"
     REGISTRATION_OVERDUE = "RegistrationOverdue"
     DRAIN_TIMEOUT = "DrainTimeout"
+    DRAIN_ORDERED = "DrainOrdered"
     UNREADY = "Unready"
     STARTUP_OVERDUE = "StartupOverdue"
     DRAINED = "Drained"
@@ -50,9 +51,9 @@ class Reason(StrEnum):
     CREDENTIALS_REJECTED = "CredentialsRejected"
     INSUFFICIENT_RIGHTS = "InsufficientRights"
     OTP_REQUIRED = "OtpRequired"
-    SECRET_NOT_FOUND = "SecretNotFound"
-    SECRET_KEY_MISSING = "SecretKeyMissing"
-    SECRET_FOR_ANOTHER_ORIGIN = "SecretForAnotherOrigin"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105
+    SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105
+    SECRET_FOR_ANOTHER_ORIGIN = "SecretForAnotherOrigin"  # noqa: S105
     NOT_YET_READ = "NotYetRead"
     WITHIN_BOUNDS = "WithinBounds"
     CREATE_REFUSED = "CreateRefused"
@@ -72,3 +73,4 @@ class Reason(StrEnum):
     NAME_TAKEN = "NameTaken"
     CONFLICT = "Conflict"
     API_SERVER_UNAVAILABLE = "ApiServerUnavailable"
+    WAITING_FOR_SERVER = "WaitingForServer"

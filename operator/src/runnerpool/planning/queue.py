@@ -40,11 +40,13 @@ class QueueUnknown:
         reason: Why, from the closed list.
         message: Cause and remedy for people; holds nothing that the server sent.
         since: When the first of the failed reads began; for a server never read, when reading began.
+        held: Who held jobs when the queue was last read. It tells who is busy, and is never counted as demand.
     """
 
     reason: Reason
     message: str
     since: datetime
+    held: Mapping[str, int] = field(default_factory=dict)
 
 
 QueueReading = QueueKnown | QueueUnknown

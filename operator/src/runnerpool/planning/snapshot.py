@@ -15,7 +15,7 @@ class PodStage(StrEnum):
     GATED = "gated"
     """Created, held back by the scheduling gate: not registered yet, or its Secret is not there yet."""
     STARTING = "starting"
-    """Ungated and not ready yet: being scheduled, pulling, starting; or it was ready and is not now (see `was_ready`)."""
+    """Ungated and not ready yet: being scheduled, pulling, starting; or it was ready and is not now."""
     READY = "ready"
     """Its readiness probe passes: it would take a job if it had a free slot."""
     ENDED = "ended"
@@ -33,6 +33,8 @@ class RunnerPod:
         drain_since: When the drain was ordered; None if not ordered or unreadable.
         deleting: `metadata.deletionTimestamp` is set.
         succeeded: For an ended pod: its phase is Succeeded.
+        has_run: Its container runs, has run, or may have; False only if that is certain (unscheduled, or still waiting
+            for its image).
         node: Name of its node; "" while unscheduled.
         template_hash: Fingerprint of the settings that it was made from; "" if absent.
     """
@@ -47,6 +49,7 @@ class RunnerPod:
     drain_since: datetime | None = None
     deleting: bool = False
     succeeded: bool = False
+    has_run: bool = True
     node: str = ""
     template_hash: str = ""
 
@@ -59,6 +62,11 @@ class RunnerPod:
     def may_take_work(self) -> bool:
         """The one definition that cap and demand count by: not finished, not being deleted, not told to drain."""
         return self.unfinished and not self.deleting and self.drain_order is None
+
+    @property
+    def never_ran(self) -> bool:
+        """Deleting it can't cost any work: there is nobody in it yet to read an order."""
+        return self.stage is PodStage.GATED or (self.stage is PodStage.STARTING and not self.has_run)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

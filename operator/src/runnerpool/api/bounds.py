@@ -1,0 +1,60 @@
+"""Bounded building blocks of the resource's types. The CRD repeats each bound, and a test compares them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, PlainValidator
+
+from runnerpool.api.job_types import JOB_TYPES
+from runnerpool.api.origin import parse_origin
+from runnerpool.api.quantity import parse_quantity
+
+SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+MAX_URL_LENGTH = 300
+MAX_REPLICAS = 1000
+MAX_THREADS = 1024
+
+
+def _origin(text: str) -> str:
+    parse_origin(text)
+    return text
+
+
+def _quantity(value: Any) -> str | int:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("must be text or a whole number, such as 500m or 4")  # noqa: TRY004 - pydantic takes ValueError
+    parse_quantity(value)
+    return value
+
+
+def _threads(value: Any) -> int | Literal["Auto"]:
+    if value == "Auto":
+        return "Auto"
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_THREADS:
+        raise ValueError(f"must be Auto or a whole number from 1 to {MAX_THREADS}")
+    return value
+
+
+def _job_type(name: str) -> str:
+    if name not in JOB_TYPES:
+        raise ValueError(f"is not a job type that a runner can take; use some of {', '.join(JOB_TYPES)}")
+    return name
+
+
+def _job_types(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise ValueError("must name at least one job type")
+    if len(set(names)) < len(names):
+        raise ValueError("must not name a job type twice")
+    return names
+
+
+Url = Annotated[str, Field(max_length=MAX_URL_LENGTH), AfterValidator(_origin)]
+Quantity = Annotated[str | int, PlainValidator(_quantity)]
+Threads = Annotated[int | Literal["Auto"], PlainValidator(_threads)]
+JobTypes = Annotated[
+    tuple[Annotated[str, AfterValidator(_job_type)], ...], Field(strict=False), AfterValidator(_job_types)
+]
+ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=SUBDOMAIN)]
+Count = Annotated[int, Field(ge=0, le=MAX_REPLICAS)]

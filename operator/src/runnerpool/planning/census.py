@@ -1,0 +1,61 @@
+"""Who counts: one partition of a pool's pods, used by every rule."""
+
+from dataclasses import dataclass
+
+from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Census:
+    """The pool's pods, sorted by name, so that the order of the LIST decides nothing.
+
+    Attributes:
+        takers: Pods that may take work: what cap and demand count.
+        unfinished: Pods whose container runs, or may still run.
+        promised: Reserved ordinals that no pod bears yet. Each counts as a pod: somebody may be creating it now.
+        seen: Reserved ordinals whose pod is there.
+        busy: Names of the unfinished pods that hold a job.
+        held: Jobs that the takers hold.
+    """
+
+    pods: tuple[RunnerPod, ...]
+    takers: tuple[RunnerPod, ...]
+    unfinished: tuple[RunnerPod, ...]
+    promised: tuple[int, ...]
+    seen: tuple[int, ...]
+    busy: tuple[str, ...]
+    held: int
+
+    @property
+    def supply(self) -> int:
+        """Pods that may take work, now or as soon as they are there."""
+        return len(self.takers) + len(self.promised)
+
+    @property
+    def gated(self) -> tuple[RunnerPod, ...]:
+        """Takers that are not registered yet."""
+        return tuple(pod for pod in self.takers if pod.stage is PodStage.GATED)
+
+    @property
+    def ungated(self) -> tuple[RunnerPod, ...]:
+        """Takers that a runner may be at work in."""
+        return tuple(pod for pod in self.takers if pod.stage is not PodStage.GATED)
+
+
+def take_census(snapshot: PoolSnapshot) -> Census:
+    """Partition the pods of a snapshot."""
+    pods = tuple(sorted(snapshot.pods, key=lambda pod: (pod.name, pod.uid)))
+    takers = tuple(pod for pod in pods if pod.may_take_work)
+    unfinished = tuple(pod for pod in pods if pod.unfinished)
+    ordinals = {pod.ordinal for pod in pods}
+    reserved = set(snapshot.reserved)
+    held = snapshot.queue.held
+    return Census(
+        pods=pods,
+        takers=takers,
+        unfinished=unfinished,
+        promised=tuple(sorted(reserved - ordinals)),
+        seen=tuple(sorted(reserved & ordinals)),
+        busy=tuple(pod.name for pod in unfinished if held.get(pod.name, 0)),
+        held=sum(held.get(pod.name, 0) for pod in takers),
+    )

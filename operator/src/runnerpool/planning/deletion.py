@@ -1,0 +1,51 @@
+"""A pool that is being deleted: everything ends, as gently as its `deletionPolicy` says, then the finalizer goes."""
+
+from runnerpool.api.names import ABORT_ORDER, DRAIN_ORDER
+from runnerpool.api.pool import DeletionPolicy
+from runnerpool.api.reasons import Reason
+from runnerpool.planning.census import Census
+from runnerpool.planning.lifecycle import follow_drains, release_reserved, remove_ended, unregister_ghosts
+from runnerpool.planning.part import Part, join
+from runnerpool.planning.plan import RemoveFinalizer, Term
+from runnerpool.planning.scale_down import let_go
+from runnerpool.planning.sizing import Sizing
+from runnerpool.planning.snapshot import PoolSnapshot, RunnerPod
+
+_WHY = "the pool is being deleted"
+
+
+def size_of_deleted(census: Census) -> Sizing:
+    """No pod should take work any more."""
+    term = Term(stage="deletion", before=census.supply, after=0, why=_WHY)
+    message = f"{_WHY}: {len(census.unfinished)} pods are still there"
+    return Sizing(desired=0, reason=Reason.POOL_DELETED, message=message, terms=(term,))
+
+
+def wind_up(snapshot: PoolSnapshot, census: Census) -> Part:
+    """End every pod and remove every row; at last let the pool go. Nothing is created, so promises are dropped."""
+    aborting = snapshot.pool.spec.lifecycle.deletion_policy is DeletionPolicy.ABORT
+    told = tuple(pod for pod in census.unfinished if pod.may_take_work or (aborting and _drains_gently(pod)))
+    order = ABORT_ORDER if aborting else DRAIN_ORDER
+    others = tuple(pod for pod in census.unfinished if pod not in told)
+    return join(
+        (
+            release_reserved(sorted(set(snapshot.reserved)), _WHY, Reason.POOL_DELETED),
+            Part(steps=tuple(let_go(pod, Reason.POOL_DELETED, _WHY, order=order) for pod in told)),
+            follow_drains(snapshot, others),
+            remove_ended(census),
+            unregister_ghosts(snapshot, reserved=()),
+            _let_pool_go(snapshot, census),
+        )
+    )
+
+
+def _drains_gently(pod: RunnerPod) -> bool:
+    return not pod.deleting and pod.drain_order not in {None, ABORT_ORDER}
+
+
+def _let_pool_go(snapshot: PoolSnapshot, census: Census) -> Part:
+    """Rows that could not be listed are not known to be gone."""
+    if census.unfinished or snapshot.rows != () or not snapshot.pool.has_finalizer:
+        return Part()
+    message = "no unfinished pod and no runner of the pool is left"
+    return Part(steps=(RemoveFinalizer(reason=Reason.POOL_DELETED, message=message),))
