@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 
 SOURCES = Path(__file__).parent
-PACKED = ("package.json", "package-lock.json", "build.mjs", "src")
+PACKED = ("package.json", "package-lock.json", "README.md", "build.mjs", "src")
 TARBALL = "peertube-peertube-runner-0.6.0.tgz"
 
 Say = Callable[[str], None]
