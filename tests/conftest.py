@@ -1,1 +1,16 @@
+import asyncio
+
+import pytest
+
 pytest_plugins = ["support.cluster.fixtures"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the main thread an event loop that somebody closes.
+
+    pytest-asyncio asks for the current one in order to restore it; where there is none, Python makes one that nobody
+    closes, and its warning fails whatever test runs when it is collected.
+    """
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    config.add_cleanup(loop.close)

@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, Protocol
 
 import kopf
 
@@ -18,6 +18,13 @@ _RESTART_DELAYS_SECONDS = (1, 2, 5, 10, 20, 30)
 
 Wake = Callable[[str, str], None]
 """Called with a pool's namespace and name, from kopf's thread."""
+
+
+class StateListener(Protocol):
+    """Called when the watches stand, and when they have ended."""
+
+    def __call__(self, *, watching: bool) -> None:
+        """Take the news in; called in kopf's thread or in the caller's of `Watcher.run`."""
 
 
 class _EndlessBackoffs:
@@ -82,7 +89,7 @@ class Watcher:
     of ours for that.
     """
 
-    def __init__(self, settings: Settings, wake: Wake, *, on_state: Callable[[bool], None]) -> None:
+    def __init__(self, settings: Settings, wake: Wake, *, on_state: StateListener) -> None:
         self._settings = settings
         self._wake = wake
         self._on_state = on_state
@@ -96,7 +103,7 @@ class Watcher:
                 await asyncio.to_thread(self._watch_once)
             except Exception:  # noqa: BLE001 -- whatever kopf died of, runner pods need to be watched again
                 _log.exception("the watches on pools and pods ended; they are started again")
-            self._on_state(False)  # noqa: FBT003 -- the one argument is the state
+            self._on_state(watching=False)
             if not self._stop.is_set():
                 delay = _RESTART_DELAYS_SECONDS[min(self.restarts, len(_RESTART_DELAYS_SECONDS) - 1)]
                 self.restarts += 1
@@ -127,4 +134,4 @@ class Watcher:
 
     async def _announce(self, ready: asyncio.Event) -> None:
         await ready.wait()
-        self._on_state(True)  # noqa: FBT003 -- the one argument is the state
+        self._on_state(watching=True)

@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 BEAT_SECONDS = 1.0
 MAX_LOOP_LAG_SECONDS = 60.0
 MAX_PASS_AGE_SECONDS = 300.0
-MAX_BLIND_SECONDS = 30.0
+MAX_BLIND_SECONDS = 150.0
+"""Longer than the rest between two passes, which ask the API server each."""
 
 
 class Health:
@@ -60,7 +61,7 @@ class Health:
         if not self.watching:
             return "the watches on pools and pods do not stand"
         silence = self._monotonic() - self._last_api_answer()
-        if silence > MAX_PASS_AGE_SECONDS:
+        if silence > MAX_BLIND_SECONDS:
             return f"the API server has not answered for {silence:.0f} s"
         return self.sick()
 

@@ -15,11 +15,18 @@ from runnerpool.cluster.api import KubeApi, load_configuration
 from runnerpool.cluster.errors import ClusterError
 from runnerpool.cluster.gateway import ClusterGateway
 from runnerpool.control.controller import Controller
+from runnerpool.control.poller import Pace
 from runnerpool.control.pollers import Pollers
 from runnerpool.control.provisioning import Stamp
 from runnerpool.control.world import World
 from runnerpool.handlers import Watcher
 from runnerpool.metrics import Metrics
+from runnerpool.peertube.address import ServerAddress
+from runnerpool.peertube.client import PeerTubeClient
+from runnerpool.peertube.connection import open_http
+from runnerpool.peertube.credentials import Credentials
+from runnerpool.peertube.session import Session
+from runnerpool.peertube.transport import Transport
 from runnerpool.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -70,11 +77,18 @@ async def _operate(settings: Settings, configuration: client.Configuration) -> N
         stack.callback(server.server_close)
         stack.callback(server.shutdown)
         vitals = health.Health()
-        stack.callback(health.serve(vitals, settings.health_port))
+        probes = health.serve(vitals, settings.health_port)
+        stack.callback(probes.server_close)
+        stack.callback(probes.shutdown)
         api = KubeApi(configuration, metrics)
         stack.push_async_callback(api.close)
-        world = await _world(settings, ClusterGateway(api), metrics)
-        pollers = world.links
+        pollers = Pollers(
+            lambda address, credentials: _connect(address, credentials, metrics),
+            clock=_SystemClock(),
+            pace=Pace(period=settings.poll_period_seconds),
+        )
+        stack.push_async_callback(pollers.close)
+        world = await _world(settings, ClusterGateway(api), pollers, metrics)
         controller = Controller(world)
         stack.push_async_callback(controller.stop)
         vitals.look_at(oldest_pass=controller.oldest_pass, last_api_answer=lambda: api.last_answer)
@@ -88,12 +102,17 @@ async def _operate(settings: Settings, configuration: client.Configuration) -> N
                 watcher.stop()
 
 
-async def _world(settings: Settings, cluster: ClusterGateway, metrics: Metrics) -> World:
+def _connect(address: ServerAddress, credentials: Credentials, metrics: Metrics) -> PeerTubeClient:
+    transport = Transport(address, open_http(address), metrics)
+    return PeerTubeClient(Session(transport, credentials))
+
+
+async def _world(settings: Settings, cluster: ClusterGateway, pollers: Pollers, metrics: Metrics) -> World:
     clock = _SystemClock()
     cluster_id = settings.cluster_id or await _cluster_id(cluster)
     return World(
         cluster=cluster,
-        links=Pollers(period=settings.poll_period_seconds, metrics=metrics),
+        links=pollers,
         clock=clock,
         recorder=metrics,
         stamp=Stamp(cluster_id=cluster_id, runner_image=settings.runner_image),

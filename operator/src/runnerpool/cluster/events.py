@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from runnerpool.api import names
 from runnerpool.api.conditions import format_time
-from runnerpool.api.pool import Pool
+from runnerpool.api.identity import PoolIdentity
 from runnerpool.api.reasons import Reason
 
 # The API server refuses longer ones (core/v1 validation).
@@ -13,7 +13,7 @@ _MAX_MESSAGE_LENGTH = 1024
 
 
 def pool_event(
-    pool: Pool, kind: Literal["Normal", "Warning"], reason: Reason, message: str, now: datetime
+    pool: PoolIdentity, kind: Literal["Normal", "Warning"], reason: Reason, message: str, now: datetime
 ) -> dict[str, Any]:
     """The Event's manifest. `kind` Warning is for what a person should act on; its message tells the remedy."""
     moment = format_time(now)

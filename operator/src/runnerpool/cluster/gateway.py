@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from runnerpool.api import names
 from runnerpool.api.conditions import format_time
+from runnerpool.api.identity import PoolIdentity
 from runnerpool.api.pool import Pool
 from runnerpool.cluster import observe
 from runnerpool.cluster.api import JSON_PATCH, MERGE_PATCH, KubeApi
@@ -128,7 +129,7 @@ class ClusterGateway:
         body = await self._api.call("PATCH", path, body=patch, content_type=MERGE_PATCH)
         return str(body["metadata"]["resourceVersion"])
 
-    async def patch_status(self, pool: Pool, status: Mapping[str, Any]) -> None:
+    async def patch_status(self, pool: PoolIdentity, status: Mapping[str, Any]) -> None:
         """Write the given fields of the status; the pool of another UID is left alone (Conflict)."""
         patch = {"metadata": {"uid": pool.uid}, "status": status}
         path = f"{_pool_path(pool.namespace, pool.name)}/status"

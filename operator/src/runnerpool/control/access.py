@@ -2,17 +2,14 @@
 
 from collections.abc import Callable
 
-from pydantic import SecretStr
-
 from runnerpool.api.pool import Pool
 from runnerpool.api.reasons import Reason
-from runnerpool.cluster.errors import ClusterError, NotFound
+from runnerpool.cluster.errors import NotFound
 from runnerpool.control.ports import Clock, Cluster, Links, PoolKey, ServerLink
 from runnerpool.peertube.credentials import Credentials
-from runnerpool.peertube.errors import PeerTubeError
+from runnerpool.peertube.errors import BadCredentials
+from runnerpool.peertube.reading import Want
 from runnerpool.planning.queue import QueueUnknown
-
-_KEYS = ("url", "username", "password")
 
 
 class Access:
@@ -34,14 +31,12 @@ class Access:
         """
         try:
             credentials = await self._credentials(pool)
-        except (ClusterError, PeerTubeError) as error:
-            if isinstance(error, ClusterError) and not isinstance(error, NotFound | BadSecret):
-                raise
+        except BadCredentials as error:
             self._links.release(self._key)
-            self._barred = self._same_or_new(error.reason, error.message)
+            self._barred = self._same_or_new(error)
             return self._barred
         self._barred = None
-        return self._links.acquire(self._key, pool.spec.server, credentials, self._wake)
+        return self._links.acquire(self._key, pool.spec.server, credentials, self._wake, _want(pool))
 
     def close(self) -> None:
         """Unsubscribe; the last pool of a server ends its poller."""
@@ -52,19 +47,19 @@ class Access:
         try:
             values = await self._cluster.read_secret(pool.namespace, name)
         except NotFound as error:
-            message = f"Secret {pool.namespace}/{name} does not exist; create it with the keys {', '.join(_KEYS)}"
-            raise BadSecret(Reason.SECRET_NOT_FOUND, message) from error
-        for key in _KEYS:
-            if not values.get(key, SecretStr("")).get_secret_value():
-                message = f"Secret {pool.namespace}/{name} has no key {key}, or it is empty; add it"
-                raise BadSecret(Reason.SECRET_KEY_MISSING, message)
+            message = (
+                f"Secret {pool.namespace}/{name} does not exist; create it with the keys url, username and password"
+            )
+            raise BadCredentials(Reason.SECRET_NOT_FOUND, message) from error
         return Credentials.from_secret(values, server_url=pool.spec.server.url)
 
-    def _same_or_new(self, reason: Reason, message: str) -> QueueUnknown:
+    def _same_or_new(self, error: BadCredentials) -> QueueUnknown:
         before = self._barred
-        since = before.since if before is not None and before.reason is reason else self._clock.now()
-        return QueueUnknown(reason=reason, message=message, since=since)
+        since = before.since if before is not None and before.reason is error.reason else self._clock.now()
+        return QueueUnknown(reason=error.reason, message=error.message, since=since)
 
 
-class BadSecret(ClusterError):
-    """The Secret is not there or lacks a key: a person must act, so it is told as the state of the queue."""
+def _want(pool: Pool) -> Want:
+    """No more of the queue than the pool could use at its largest."""
+    slots = pool.spec.scaling.max_replicas * pool.spec.runner.concurrency
+    return Want(types=frozenset(pool.spec.job_types), size=slots)

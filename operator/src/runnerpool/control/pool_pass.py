@@ -56,7 +56,7 @@ class PoolPasses:
         try:
             pool = parse_pool(body)
         except SpecInvalid as error:
-            await self._reporter.report_conditions(body, spec_invalid(str(error)))
+            await self._reporter.report_conditions(spec_invalid(str(error)), body)
             return RESYNC
         return await self._plan_and_act(pool, body)
 
@@ -98,7 +98,7 @@ class PoolPasses:
         outcome = PassOutcome(
             snapshot=snapshot, plan=decision, troubles=troubles, failures=self._memory.pods_failed.failures
         )
-        await self._reporter.report(outcome, status)
+        await self._reporter.report(outcome, body)
         return min(decision.recheck_after or RESYNC, RESYNC)
 
     async def _observe(self, pool: Pool, status: Mapping[str, Any], access: ServerLink | QueueUnknown) -> PoolSnapshot:

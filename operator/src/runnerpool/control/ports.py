@@ -6,9 +6,15 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic import SecretStr
 
+from runnerpool.api.identity import PoolIdentity
 from runnerpool.api.pool import Pool, Server
 from runnerpool.api.reasons import Reason
+from runnerpool.peertube.accounts import RunnerAccount
+from runnerpool.peertube.credentials import Credentials
+from runnerpool.peertube.reading import Want
+from runnerpool.planning.jobs import ServerReading
 from runnerpool.planning.plan import Plan
+from runnerpool.planning.queue import QueueUnknown
 from runnerpool.planning.snapshot import PoolSnapshot, RunnerPod
 
 
@@ -65,7 +71,7 @@ class Cluster(Protocol):
     ) -> str:
         """Write the reserved ordinals under a precondition."""
 
-    async def patch_status(self, pool: Pool, status: Mapping[str, Any]) -> None:
+    async def patch_status(self, pool: PoolIdentity, status: Mapping[str, Any]) -> None:
         """Write the given fields of the status."""
 
     async def set_finalizers(self, body: Mapping[str, Any], finalizers: Sequence[str]) -> dict[str, Any]:
@@ -122,7 +128,9 @@ class ServerLink(Protocol):
 class Links(Protocol):
     """The shared pollers, one a server and login."""
 
-    def acquire(self, key: PoolKey, server: Server, credentials: Credentials, wake: Callable[[], None]) -> ServerLink:
+    def acquire(
+        self, key: PoolKey, server: Server, credentials: Credentials, wake: Callable[[], None], want: Want
+    ) -> ServerLink:
         """The pool's link; the same one as before while neither server nor login has changed."""
 
     def release(self, key: PoolKey) -> None:

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from runnerpool.api.conditions import Condition, ConditionType, merge_conditions
-from runnerpool.api.pool import Pool
+from runnerpool.api.identity import PoolIdentity
 from runnerpool.api.reasons import Reason
-from runnerpool.api.status import status_of
 from runnerpool.cluster.errors import ClusterError
 from runnerpool.cluster.events import pool_event
 from runnerpool.control.conditions import PassOutcome, conditions_of
 from runnerpool.control.ports import Clock, Cluster, PoolKey, Recorder
 from runnerpool.planning.plan import Drain, Plan, Reserve
+from runnerpool.planning.status import status_of
 
 _log = logging.getLogger(__name__)
 
@@ -32,28 +32,30 @@ class Reporter:
         self._clock = clock
         self._recorder = recorder
 
-    async def report(self, outcome: PassOutcome, status: Mapping[str, Any]) -> None:
-        """Write what differs from `status`, the pool's status as it was read at the start of the pass."""
+    async def report(self, outcome: PassOutcome, body: Mapping[str, Any]) -> None:
+        """Write what differs from the status in `body`, the pool as it was read at the start of the pass."""
         snapshot, plan = outcome.snapshot, outcome.plan
+        pool, status = PoolIdentity.of(body), body.get("status") or {}
         self._recorder.planned(snapshot, plan)
         conditions = conditions_of(outcome)
         wanted = status_of(snapshot, plan, conditions, status)
-        await self._write(snapshot.pool, wanted, status)
-        await self._tell(snapshot.pool, _transition(status, conditions))
-        await self._tell(snapshot.pool, _decisions(plan))
+        await self._write(pool, wanted, status)
+        await self._tell(pool, _transition(status, conditions))
+        await self._tell(pool, _decisions(plan))
 
-    async def report_conditions(self, pool: Pool, conditions: Sequence[Condition], status: Mapping[str, Any]) -> None:
+    async def report_conditions(self, conditions: Sequence[Condition], body: Mapping[str, Any]) -> None:
         """The same for a pass that came to no plan."""
+        pool, status = PoolIdentity.of(body), body.get("status") or {}
         merged = merge_conditions(status.get("conditions") or (), conditions, self._clock.now(), pool.generation)
         await self._write(pool, {"conditions": merged}, status)
         await self._tell(pool, _transition(status, conditions))
 
-    async def _write(self, pool: Pool, wanted: Mapping[str, Any], status: Mapping[str, Any]) -> None:
+    async def _write(self, pool: PoolIdentity, wanted: Mapping[str, Any], status: Mapping[str, Any]) -> None:
         changed = {name: value for name, value in wanted.items() if status.get(name) != value}
         if changed:
             await self._cluster.patch_status(pool, changed)
 
-    async def _tell(self, pool: Pool, news: Sequence[_News]) -> None:
+    async def _tell(self, pool: PoolIdentity, news: Sequence[_News]) -> None:
         for kind, reason, message in news:
             level = logging.WARNING if kind == "Warning" else logging.INFO
             _log.log(level, "%s: %s (%s)", self._key, message, reason)
@@ -69,7 +71,7 @@ def _transition(status: Mapping[str, Any], conditions: Sequence[Condition]) -> l
     """The summary turned bad, is bad for another reason, or is good again. A first "good" is no news."""
     ready = next(condition for condition in conditions if condition.type is ConditionType.READY)
     known = (old for old in status.get("conditions") or () if old["type"] == ConditionType.READY)
-    before = next(known, {})
+    before: Mapping[str, Any] = next(known, {})
     if ready.status is False and (before.get("status") != "False" or before.get("reason") != ready.reason):
         return [_News("Warning", ready.reason, ready.message)]
     if ready.status is True and before.get("status") == "False":

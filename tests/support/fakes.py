@@ -1,0 +1,247 @@
+"""In-memory doubles of the control layer's ports: a cluster and a server that keep state and refuse what the real do."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import SecretStr
+
+from runnerpool.api import names
+from runnerpool.api.conditions import format_time
+from runnerpool.api.pool import Pool
+from runnerpool.api.reasons import Reason
+from runnerpool.cluster import observe
+from runnerpool.cluster.errors import AlreadyExists, ClusterError, Conflict, NotFound
+from runnerpool.planning.jobs import ServerReading
+from runnerpool.planning.queue import QueueUnknown
+from runnerpool.planning.snapshot import RunnerPod
+
+START = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+class FakeClock:
+    """A clock that stands still until it is told to move."""
+
+    def __init__(self, moment: datetime = START) -> None:
+        self.moment = moment
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def advance(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+class FakeCluster:
+    """Keeps one pool, its pods, Secrets and events, with the API server's preconditions.
+
+    `fail` maps a method's name to an error that its next call raises instead of doing anything.
+    """
+
+    def __init__(self, pool: Mapping[str, Any], clock: FakeClock) -> None:
+        self.pool: dict[str, Any] | None = deepcopy(dict(pool))
+        self.pods: dict[str, dict[str, Any]] = {}
+        self.secrets: dict[str, dict[str, Any]] = {}
+        self.logins: dict[str, dict[str, str]] = {}
+        self.events: list[Mapping[str, Any]] = []
+        self.status_writes: list[Mapping[str, Any]] = []
+        self.calls: list[str] = []
+        self.fail: dict[str, ClusterError] = {}
+        self._clock = clock
+        self._uids = (f"pod-uid-{number}" for number in itertools.count(1))
+        self._versions = (str(number) for number in itertools.count(1000))
+        self._touch()
+
+    def _touch(self) -> None:
+        assert self.pool is not None
+        self.pool["metadata"]["resourceVersion"] = next(self._versions)
+
+    def _called(self, name: str) -> None:
+        self.calls.append(name)
+        error = self.fail.pop(name, None)
+        if error is not None:
+            raise error
+
+    async def get_pool(self, namespace: str, name: str) -> dict[str, Any]:
+        self._called("get_pool")
+        if self.pool is None or (namespace, name) != (self.pool["metadata"]["namespace"], self.pool["metadata"]["name"]):
+            raise NotFound(Reason.NOT_FOUND, f"{namespace}/{name}")
+        return deepcopy(self.pool)
+
+    async def list_pods(self, pool: Pool) -> tuple[RunnerPod, ...]:
+        self._called("list_pods")
+        return observe.owned_pods(self.pods.values(), pool.name, pool.uid)
+
+    async def create_pod(self, manifest: Mapping[str, Any]) -> str:
+        self._called("create_pod")
+        name = manifest["metadata"]["name"]
+        if name in self.pods:
+            raise AlreadyExists(Reason.NAME_TAKEN, name)
+        pod = deepcopy(dict(manifest))
+        pod["metadata"] |= {"uid": next(self._uids), "creationTimestamp": format_time(self._clock.now())}
+        pod["status"] = {"phase": "Pending"}
+        self.pods[name] = pod
+        return str(pod["metadata"]["uid"])
+
+    async def ungate_pod(self, namespace: str, name: str, uid: str) -> None:
+        self._called("ungate_pod")
+        del self._pod(name, uid)["spec"]["schedulingGates"]
+
+    async def order_drain(self, namespace: str, name: str, uid: str, *, order: str, since: datetime | None) -> None:
+        self._called("order_drain")
+        annotations = self._pod(name, uid)["metadata"].setdefault("annotations", {})
+        annotations[names.ANNOTATION_DRAIN] = order
+        if since is not None:
+            annotations[names.ANNOTATION_DRAIN_SINCE] = format_time(since)
+
+    async def delete_pod(self, namespace: str, name: str, uid: str) -> None:
+        self._called("delete_pod")
+        if name in self.pods:
+            self._pod(name, uid)
+            del self.pods[name]
+            self.secrets.pop(name, None)  # the garbage collector's work
+
+    def _pod(self, name: str, uid: str) -> dict[str, Any]:
+        if name not in self.pods:
+            raise NotFound(Reason.NOT_FOUND, name)
+        if self.pods[name]["metadata"]["uid"] != uid:
+            raise Conflict(Reason.CONFLICT, name)
+        return self.pods[name]
+
+    async def create_secret(self, manifest: Mapping[str, Any]) -> None:
+        self._called("create_secret")
+        if manifest["metadata"]["name"] in self.secrets:
+            raise AlreadyExists(Reason.NAME_TAKEN, manifest["metadata"]["name"])
+        self.secrets[manifest["metadata"]["name"]] = deepcopy(dict(manifest))
+
+    async def secret_owner(self, namespace: str, name: str) -> str | None:
+        self._called("secret_owner")
+        if name not in self.secrets:
+            return None
+        return str(self.secrets[name]["metadata"]["ownerReferences"][0]["uid"])
+
+    async def read_secret(self, namespace: str, name: str) -> dict[str, SecretStr]:
+        self._called("read_secret")
+        if name not in self.logins:
+            raise NotFound(Reason.NOT_FOUND, name)
+        return {key: SecretStr(value) for key, value in self.logins[name].items()}
+
+    async def write_reserved(
+        self, pool: Pool, resource_version: str, reserved: Sequence[int], last_ordinal: int
+    ) -> str:
+        self._called("write_reserved")
+        assert self.pool is not None
+        if self.pool["metadata"]["resourceVersion"] != resource_version:
+            raise Conflict(Reason.CONFLICT, pool.name)
+        self.pool.setdefault("status", {}).update(reserved=list(reserved), lastOrdinal=last_ordinal)
+        self._touch()
+        return str(self.pool["metadata"]["resourceVersion"])
+
+    async def patch_status(self, pool: Pool, status: Mapping[str, Any]) -> None:
+        self._called("patch_status")
+        assert self.pool is not None
+        self.status_writes.append(deepcopy(dict(status)))
+        self.pool.setdefault("status", {}).update(deepcopy(dict(status)))
+        self._touch()
+
+    async def set_finalizers(self, body: Mapping[str, Any], finalizers: Sequence[str]) -> dict[str, Any]:
+        self._called("set_finalizers")
+        assert self.pool is not None
+        if self.pool["metadata"]["resourceVersion"] != body["metadata"]["resourceVersion"]:
+            raise Conflict(Reason.CONFLICT, self.pool["metadata"]["name"])
+        self.pool["metadata"]["finalizers"] = list(finalizers)
+        self._touch()
+        result = deepcopy(self.pool)
+        if not finalizers and "deletionTimestamp" in self.pool["metadata"]:
+            self.pool = None
+        return result
+
+    async def post_event(self, namespace: str, event: Mapping[str, Any]) -> None:
+        self._called("post_event")
+        self.events.append(event)
+
+    # What a kubelet and a user would do.
+
+    def start(self, name: str) -> None:
+        """An ungated pod becomes ready."""
+        assert "schedulingGates" not in self.pods[name]["spec"], f"{name} is gated"
+        moment = format_time(self._clock.now())
+        condition = {"type": "Ready", "status": "True", "lastTransitionTime": moment}
+        self.pods[name]["status"] = {"phase": "Running", "conditions": [condition]}
+
+    def end(self, name: str, *, succeeded: bool = True) -> None:
+        """The agent exits."""
+        self.pods[name]["status"] = {"phase": "Succeeded" if succeeded else "Failed"}
+
+    def delete_pool(self) -> None:
+        """`kubectl delete trp`."""
+        assert self.pool is not None
+        self.pool["metadata"]["deletionTimestamp"] = format_time(self._clock.now())
+        self._touch()
+
+    @property
+    def status(self) -> dict[str, Any]:
+        assert self.pool is not None
+        return dict(self.pool.get("status") or {})
+
+    def condition(self, kind: str) -> dict[str, Any]:
+        return next(condition for condition in self.status["conditions"] if condition["type"] == kind)
+
+
+@dataclass(frozen=True)
+class FakeRow:
+    """A runner row, as the server lists it."""
+
+    id: int
+    name: str
+    description: str
+
+
+@dataclass
+class FakeLink:
+    """A server whose queue the test writes by hand."""
+
+    reading: ServerReading | QueueUnknown = field(default_factory=lambda: ServerReading(at=START))
+    last_known: ServerReading | None = None
+    rows: tuple[FakeRow, ...] | None = ()
+    fail_register: Exception | None = None
+    full_reads: int = 0
+
+    def set(self, **changes: Any) -> None:
+        """Change the queue."""
+        base = self.reading if isinstance(self.reading, ServerReading) else ServerReading(at=START)
+        self.reading = self.last_known = replace(base, **changes)
+
+    async def register(self, name: str, description: str) -> SecretStr:
+        if self.fail_register is not None:
+            raise self.fail_register
+        rows = tuple(row for row in self.rows or () if row.name != name)
+        number = max((row.id for row in rows), default=0) + 1
+        self.rows = (*rows, FakeRow(id=number, name=name, description=description))
+        return SecretStr(f"ptrt-{name}")
+
+    async def delete_runner(self, row_id: int) -> None:
+        self.rows = tuple(row for row in self.rows or () if row.id != row_id)
+
+    async def refresh_rows(self) -> tuple[FakeRow, ...]:
+        return self.rows or ()
+
+    def request_full_read(self) -> None:
+        self.full_reads += 1
+
+
+class FakeLinks:
+    """Hands one link to everybody."""
+
+    def __init__(self, link: FakeLink) -> None:
+        self.link = link
+        self.released = 0
+
+    def acquire(self, key: object, server: object, credentials: object, wake: Callable[[], None]) -> FakeLink:
+        return self.link
+
+    def release(self, key: object) -> None:
+        self.released += 1

@@ -1,0 +1,96 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from runnerpool.control.backoff import DELAYS_SECONDS, Backoff
+from runnerpool.control.memory import PoolMemory
+from runnerpool.planning.snapshot import PodStage, RunnerPod
+from support.fakes import START
+
+POD = RunnerPod(name="vod-0a1b2-1", uid="u1", ordinal=1, created=START, stage=PodStage.READY, ready_since=START)
+FAILED = replace(POD, stage=PodStage.ENDED, ready_since=None)
+
+
+def after(seconds: float):
+    return START + timedelta(seconds=seconds)
+
+
+def test_the_first_failure_is_answered_at_once():
+    assert Backoff().failed(START).not_before == START
+
+
+def test_without_a_failure_nothing_is_held_back():
+    assert Backoff().not_before is None
+
+
+@pytest.mark.parametrize(("failures", "delay"), [(2, 5), (3, 10), (6, 80), (8, 300), (50, 300)])
+def test_failures_in_a_row_are_answered_ever_later_up_to_five_minutes(failures, delay):
+    backoff = Backoff()
+    for _ in range(failures):
+        backoff = backoff.failed(START)
+
+    assert backoff.not_before == after(delay)
+    assert max(DELAYS_SECONDS) == 300
+
+
+def test_a_job_seen_on_a_pod_is_remembered_until_the_pod_has_gone():
+    memory = PoolMemory()
+
+    memory.note_jobs({POD.name: 1, "somebody-elses": 2}, [POD], START)
+    memory.note_jobs({}, [POD], after(10))
+    assert memory.last_job_seen == {POD.name: START}
+
+    memory.note_jobs({}, [], after(20))
+    assert memory.last_job_seen == {}
+
+
+def test_a_failed_pod_counts_once_however_often_it_is_seen():
+    memory = PoolMemory()
+
+    for seconds in range(5):
+        memory.note_pods([FAILED], after(seconds))
+
+    assert memory.pods_failed.failures == 1
+
+
+def test_pods_that_fail_one_after_the_other_hold_the_next_back():
+    memory = PoolMemory()
+
+    memory.note_pods([FAILED], START)
+    memory.note_pods([replace(FAILED, uid="u2")], after(3))
+
+    assert memory.create_not_before == after(8)
+
+
+def test_a_pod_that_stays_ready_for_a_minute_ends_the_row_of_failures():
+    memory = PoolMemory()
+    memory.note_pods([FAILED], START)
+
+    memory.note_pods([replace(POD, ready_since=after(0))], after(59))
+    assert memory.pods_failed.failures == 1
+
+    memory.note_pods([replace(POD, ready_since=after(0))], after(60))
+    assert memory.create_not_before is None
+
+
+def test_a_drained_pod_ends_the_row_of_failures():
+    memory = PoolMemory()
+    memory.note_pods([FAILED], START)
+
+    memory.note_pods([replace(FAILED, uid="u2", succeeded=True)], after(1))
+
+    assert memory.create_not_before is None
+
+
+def test_refused_creations_are_tried_ever_later_and_a_success_ends_it():
+    memory = PoolMemory()
+    memory.note_creations(refused=True, tried=True, now=START)
+    memory.note_creations(refused=True, tried=True, now=START)
+    assert memory.create_not_before == after(5)
+
+    memory.note_creations(refused=False, tried=False, now=START)
+    assert memory.create_not_before == after(5)
+
+    memory.note_creations(refused=False, tried=True, now=START)
+    assert memory.create_not_before is None
