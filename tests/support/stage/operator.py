@@ -1,0 +1,98 @@
+"""The operator, installed as its users install it."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from support.cluster.backends import ClusterBackend
+from support.packaging import helm
+from support.packaging.paths import CHART
+from support.stage.kube import end, kubectl_process
+from support.stage.waiting import until
+
+RELEASE = helm.RELEASE
+NAMESPACE = helm.NAMESPACE
+_INSTALL_SECONDS = 120
+_RESTART_SECONDS = 60
+_SELECTOR = "--selector=app.kubernetes.io/name=runnerpool"
+
+
+class Operator:
+    """A release of the chart in a restricted namespace, its log followed from the first line, through restarts too."""
+
+    def __init__(self, cluster: ClusterBackend, logs: Path) -> None:
+        self.cluster = cluster
+        self.logs = logs
+        self._followers: list[subprocess.Popen[str]] = []
+
+    def install(self, operator_image: str, runner_image: str) -> None:
+        """`helm install` and wait until it is ready."""
+        create_restricted_namespace(self.cluster, NAMESPACE)
+        self._helm(
+            "install",
+            RELEASE,
+            str(CHART),
+            "--values=-",
+            "--wait",
+            f"--timeout={_INSTALL_SECONDS}s",
+            stdin=json.dumps(values(operator_image, runner_image)),
+        )
+        self._follow()
+
+    def uninstall(self) -> None:
+        self._helm("uninstall", RELEASE, "--wait", f"--timeout={_INSTALL_SECONDS}s")
+
+    def pods(self) -> list[str]:
+        listed = self._kubectl("get", "pods", _SELECTOR, "--output=name")
+        return [name.removeprefix("pod/") for name in listed.split()]
+
+    def kill(self) -> str:
+        """Kill the operator's pod without a word of warning; its name."""
+        (name,) = self.pods()
+        self._kubectl("delete", "pod", name, "--grace-period=0", "--force")
+        return name
+
+    def await_successor(self, killed: str) -> None:
+        """Wait for the pod that the Deployment makes in the place of a killed one."""
+        until(lambda: [name for name in self.pods() if name != killed], "a new operator pod", seconds=_RESTART_SECONDS)
+        self._kubectl("wait", "pod", _SELECTOR, "--for=condition=Ready", f"--timeout={_RESTART_SECONDS}s")
+        self._follow()
+
+    def log_files(self) -> list[Path]:
+        return sorted(self.logs.glob("operator-*.log"))
+
+    def stop_following(self) -> None:
+        for follower in self._followers:
+            end(follower)
+        self._followers.clear()
+
+    def _follow(self) -> None:
+        for name in self.pods():
+            path = self.logs / f"operator-{name}.log"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("w") as file:
+                arguments = ("logs", "--follow", f"--namespace={NAMESPACE}", name)
+                self._followers.append(kubectl_process(self.cluster, *arguments, output=file.fileno()))
+
+    def _kubectl(self, *arguments: str) -> str:
+        return self.cluster.kubectl(*arguments, f"--namespace={NAMESPACE}").stdout
+
+    def _helm(self, *arguments: str, stdin: str = "") -> str:
+        return helm.run(*arguments, f"--namespace={NAMESPACE}", f"--kubeconfig={self.cluster.kubeconfig}", stdin=stdin)
+
+
+def values(operator_image: str, runner_image: str) -> dict[str, object]:
+    """The chart's values for images that the node has already."""
+    return {"image": _image(operator_image) | {"pullPolicy": "Never"}, "runnerImage": _image(runner_image)}
+
+
+def create_restricted_namespace(cluster: ClusterBackend, name: str) -> None:
+    """A namespace that refuses pods that break the restricted Pod Security standard."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    cluster.kubectl("apply", "--filename=-", stdin=json.dumps(manifest))
+
+
+def _image(reference: str) -> dict[str, str]:
+    repository, _, tag = reference.rpartition(":")
+    return {"repository": repository, "tag": tag}
