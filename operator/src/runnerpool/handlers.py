@@ -38,8 +38,9 @@ def kopf_settings() -> kopf.OperatorSettings:
     """Settings for kopf, with the reason where the default would hurt (style study, §4.2)."""
     settings = kopf.OperatorSettings()
     settings.peering.standalone = True
-    # Neither is ever written, as no handler here needs it; a later one must not write under kopf's own name.
-    settings.persistence.finalizer = names.FINALIZER
+    # None is ever written, as no handler here needs it; a later one must not write under kopf's own name. The finalizer
+    # must not be ours: kopf takes the one named here off every object for which it sees no need.
+    settings.persistence.finalizer = f"{names.GROUP}/kopf"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=names.GROUP, v1=False)
     settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=names.GROUP, v1=False)
     settings.watching.server_timeout = 300

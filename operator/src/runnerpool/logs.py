@@ -18,6 +18,8 @@ def configure(*, level: str, as_json: bool) -> None:
     root.setLevel(level.upper())
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It warns that signals are not its business in a thread, which is why it is in one.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
 
 
 def _json_formatter() -> logging.Formatter:

@@ -88,3 +88,21 @@ def test_a_pod_whose_name_we_did_not_make_is_none_of_ours():
 @pytest.mark.parametrize("text", [None, "", "yesterday", 7, "2026-11-23T10:00:00"])
 def test_what_is_no_time_with_a_zone_is_none(text):
     assert parse_time(text) is None
+
+
+def test_an_unscheduled_pod_has_not_run():
+    assert not seen(pod()).has_run
+
+
+def test_a_pod_whose_container_waits_for_its_image_has_not_run():
+    waiting = {"state": {"waiting": {"reason": "ErrImagePull"}}}
+
+    assert not seen(pod(spec={"nodeName": "n"}, status={"containerStatuses": [waiting]})).has_run
+
+
+def test_a_scheduled_pod_of_which_the_kubelet_has_not_told_yet_may_have_run():
+    assert seen(pod(spec={"nodeName": "n"})).has_run
+
+
+def test_a_pod_whose_container_runs_has_run():
+    assert seen(pod(spec={"nodeName": "n"}, status={"containerStatuses": [{"state": {"running": {}}}]})).has_run

@@ -48,6 +48,7 @@ def _runner_pod(item: Mapping[str, Any], pool: str, uid: str) -> RunnerPod | Non
         drain_since=parse_time(annotations.get(names.ANNOTATION_DRAIN_SINCE)),
         deleting="deletionTimestamp" in metadata,
         succeeded=status.get("phase") == "Succeeded",
+        has_run=_has_run(spec, status),
         node=spec.get("nodeName") or "",
         template_hash=annotations.get(names.ANNOTATION_TEMPLATE_HASH, ""),
     )
@@ -59,6 +60,14 @@ def _stage(spec: Mapping[str, Any], status: Mapping[str, Any]) -> PodStage:
     if any(gate.get("name") == names.SCHEDULING_GATE for gate in spec.get("schedulingGates") or ()):
         return PodStage.GATED
     return PodStage.READY if _ready_since(status) else PodStage.STARTING
+
+
+def _has_run(spec: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    """False only if no container can have started: no node yet, or the kubelet still waits with all of them."""
+    if not spec.get("nodeName"):
+        return False
+    containers = status.get("containerStatuses") or ()
+    return not containers or any("waiting" not in (container.get("state") or {}) for container in containers)
 
 
 def _ready_since(status: Mapping[str, Any]) -> datetime | None:
