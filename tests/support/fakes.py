@@ -1,4 +1,4 @@
-"""In-memory doubles of the control layer's ports: a cluster and a server that keep state and refuse what the real do."""
+"""In-memory doubles of the ports: a cluster and a server that keep state and refuse what the real ones do."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from runnerpool.api.conditions import format_time
 from runnerpool.api.pool import Pool
 from runnerpool.api.reasons import Reason
 from runnerpool.cluster import observe
-from runnerpool.cluster.errors import AlreadyExists, ClusterError, Conflict, NotFound
+from runnerpool.cluster.errors import AlreadyExists, Conflict, NotFound
 from runnerpool.planning.jobs import ServerReading
 from runnerpool.planning.queue import QueueUnknown
 from runnerpool.planning.snapshot import RunnerPod
@@ -49,7 +49,7 @@ class FakeCluster:
         self.events: list[Mapping[str, Any]] = []
         self.status_writes: list[Mapping[str, Any]] = []
         self.calls: list[str] = []
-        self.fail: dict[str, ClusterError] = {}
+        self.fail: dict[str, BaseException] = {}
         self._clock = clock
         self._uids = (f"pod-uid-{number}" for number in itertools.count(1))
         self._versions = (str(number) for number in itertools.count(1000))
@@ -67,7 +67,10 @@ class FakeCluster:
 
     async def get_pool(self, namespace: str, name: str) -> dict[str, Any]:
         self._called("get_pool")
-        if self.pool is None or (namespace, name) != (self.pool["metadata"]["namespace"], self.pool["metadata"]["name"]):
+        if self.pool is None or (namespace, name) != (
+            self.pool["metadata"]["namespace"],
+            self.pool["metadata"]["name"],
+        ):
             raise NotFound(Reason.NOT_FOUND, f"{namespace}/{name}")
         return deepcopy(self.pool)
 
@@ -240,7 +243,9 @@ class FakeLinks:
         self.link = link
         self.released = 0
 
-    def acquire(self, key: object, server: object, credentials: object, wake: Callable[[], None]) -> FakeLink:
+    def acquire(
+        self, key: object, server: object, credentials: object, wake: Callable[[], None], want: object
+    ) -> FakeLink:
         return self.link
 
     def release(self, key: object) -> None:

@@ -11,7 +11,7 @@ from runnerpool.control.ports import PoolKey
 from runnerpool.control.provisioning import Stamp
 from runnerpool.control.world import World
 from support.builders import pool_body, spec_body
-from support.fakes import FakeCluster, FakeClock, FakeLink, FakeLinks
+from support.fakes import FakeClock, FakeCluster, FakeLink, FakeLinks
 
 URL = "https://video.example.org"
 LOGIN = {"url": URL, "username": "runnerpool", "password": "s3cret"}
@@ -107,5 +107,3 @@ def stage() -> Stage:
 @pytest.fixture
 def make_stage() -> type[Stage]:
     return Stage
-
-

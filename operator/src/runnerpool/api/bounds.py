@@ -58,3 +58,5 @@ JobTypes = Annotated[
 ]
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=SUBDOMAIN)]
 Count = Annotated[int, Field(ge=0, le=MAX_REPLICAS)]
+LabelValue = Annotated[str, Field(max_length=63)]
+AnnotationValue = Annotated[str, Field(max_length=4096)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_PORT = 65535
-_HOST = re.compile(r"\[[0-9a-f:.]{2,45}\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_HOST = re.compile(r"\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _AUTHORITY = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*)(:(?P<port>[0-9]{1,5}))?")
 
 EXAMPLE = "https://video.example.org"
@@ -44,7 +44,7 @@ def parse_origin(text: str) -> Origin:
     if any(mark in rest for mark in "/?#"):
         raise ValueError(f"must be an origin alone; leave out path, query, fragment and a closing slash: {EXAMPLE}")
     match = _AUTHORITY.fullmatch(rest)
-    if not match or not _HOST.fullmatch(match["host"].lower()):
+    if not match or not _HOST.fullmatch(match["host"]):
         raise ValueError(
             f"must name a host, and a port only as :1 to :65535, such as {EXAMPLE} or {EXAMPLE}:8443; write "
             "international names in their ASCII form (xn--…)"

@@ -10,7 +10,17 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from runnerpool.api.bounds import ENV_NAME, Count, JobTypes, ObjectName, Quantity, Threads, Url
+from runnerpool.api.bounds import (
+    ENV_NAME,
+    AnnotationValue,
+    Count,
+    JobTypes,
+    LabelValue,
+    ObjectName,
+    Quantity,
+    Threads,
+    Url,
+)
 from runnerpool.api.job_types import JobType
 from runnerpool.api.names import GROUP, LABEL_MANAGED_BY, MAX_POOL_NAME_LENGTH
 from runnerpool.api.quantity import parse_quantity
@@ -104,7 +114,7 @@ class Scratch(_Model):
 class Runner(_Model):
     """What a runner pod looks like. `image` None means the operator's own release."""
 
-    image: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\s]+$")] | None = None
+    image: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[!-~]+$")] | None = None
     concurrency: Annotated[int, Field(ge=1, le=32)] = 1
     ffmpeg: Ffmpeg = Field(default_factory=Ffmpeg)
     resources: Resources = Field(default_factory=Resources)
@@ -133,9 +143,9 @@ class PodTemplate(_Model):
     judge them.
     """
 
-    labels: dict[str, str] = Field(default_factory=dict, max_length=32)
-    annotations: dict[str, str] = Field(default_factory=dict, max_length=32)
-    node_selector: dict[str, str] = Field(default_factory=dict, max_length=32)
+    labels: dict[str, LabelValue] = Field(default_factory=dict, max_length=32)
+    annotations: dict[str, AnnotationValue] = Field(default_factory=dict, max_length=32)
+    node_selector: dict[str, LabelValue] = Field(default_factory=dict, max_length=32)
     tolerations: list[dict[str, Any]] = Field(default_factory=list, max_length=32)
     affinity: dict[str, Any] | None = None
     topology_spread_constraints: list[dict[str, Any]] = Field(default_factory=list, max_length=8)

@@ -44,10 +44,8 @@ class Controller:
         running.add_done_callback(lambda done: self._ended(key, done))
 
     def _ended(self, key: PoolKey, done: asyncio.Task[None]) -> None:
-        if done.cancelled():
-            return
         task = self._pools.pop(key)
         del self._running[key]
-        if task.woken:
+        if task.woken and not done.cancelled():
             # Heard of again while it ended: the pool was made anew under its name.
             self._start(key)

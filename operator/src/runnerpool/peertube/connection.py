@@ -43,7 +43,7 @@ def open_http(
         follow_redirects=False,
         trust_env=False,
         transport=transport,
-        verify=default_tls() if tls is None else tls,
+        verify=True if tls is None else tls,
     )
 
 
