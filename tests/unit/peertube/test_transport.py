@@ -1,0 +1,373 @@
+"""Bad servers, on real sockets: what they do, and what it is called."""
+
+import asyncio
+import gzip
+import json
+import ssl
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+import trustme
+from pydantic import SecretStr
+
+from runnerpool.api.reasons import Reason
+from runnerpool.peertube.address import ServerAddress
+from runnerpool.peertube.connect import Connector
+from runnerpool.peertube.connection import default_tls, open_http
+from runnerpool.peertube.credentials import Credentials
+from runnerpool.peertube.errors import (
+    InvalidResponse,
+    PeerTubeError,
+    RateLimited,
+    Redirected,
+    ServerFailed,
+    TimedOut,
+    TLSFailed,
+    Unreachable,
+)
+from runnerpool.peertube.failures import connection_failure
+from runnerpool.peertube.telemetry import Operation
+from runnerpool.peertube.transport import BODY_LIMIT_BYTES, Answer, Call, Transport
+from support.bad_server import Behaviour, answers, bad_server, endless, says, silent
+from support.scripted_peertube import Counters
+
+BEARER = SecretStr("canary-bearer")
+CALL = Call(operation=Operation.LIST_JOBS, method="GET", path="/api/v1/runners/jobs")
+PATIENCE = 20.0
+LITTLE_PATIENCE = 0.3
+
+
+async def ask(
+    url: str, *, counters: Counters | None = None, tls: ssl.SSLContext | None = None, patience: float = PATIENCE
+) -> Answer:
+    """One call."""
+    address = ServerAddress.parse(url)
+    transport = Transport(address, open_http(address, tls=tls), counters or Counters(), total_timeout=patience)
+    try:
+        return await transport.send(CALL, BEARER)
+    finally:
+        await transport.aclose()
+
+
+async def trouble(behaviour: Behaviour, *, reads_request: bool = True, patience: float = PATIENCE) -> PeerTubeError:
+    """The error that a server with this behaviour causes; it repeats nothing, and is counted."""
+    counters = Counters()
+    async with bad_server(behaviour, reads_request=reads_request) as server:
+        with pytest.raises(PeerTubeError) as caught:
+            await ask(f"http://127.0.0.1:{server.port}", counters=counters, patience=patience)
+    assert "canary" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert len(counters.requests) == 1
+    return caught.value
+
+
+async def test_a_good_answer_is_read_and_the_login_sent_along() -> None:
+    async with bad_server(answers("200 OK", b'{"ok": 1}')) as server:
+        answer = await ask(f"http://127.0.0.1:{server.port}")
+
+    assert (answer.status, answer.body, answer.ok) == (200, b'{"ok": 1}', True)
+    assert "Authorization: Bearer canary-bearer" in server.requests[0]
+    assert "Host: 127.0.0.1:" in server.requests[0]
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        silent,
+        says(b"HTTP/1.1 200 OK\r\n", *[b"X-Drip: canary\r\n"] * 50, pause=0.05),
+        says(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", *[b"c"] * 50, pause=0.05),
+        endless(b" ", pause=0.01),
+    ],
+    ids=["silence", "drip-fed head", "drip-fed body", "slow endless body"],
+)
+async def test_the_whole_call_is_bounded_in_time_however_slowly_bytes_drip(behaviour: Behaviour) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    error = await trouble(behaviour, patience=LITTLE_PATIENCE)
+
+    assert isinstance(error, TimedOut)
+    assert error.reason is Reason.SERVER_TIMEOUT
+    assert loop.time() - began < LITTLE_PATIENCE + 2
+
+
+async def test_an_endless_body_is_cut_at_the_limit() -> None:
+    error = await trouble(endless(b"canary" * 200_000))
+
+    assert isinstance(error, InvalidResponse)
+    assert "longer than 5 MiB" in error.message
+
+
+async def test_a_body_of_just_the_limit_is_read_and_a_byte_more_is_not() -> None:
+    def server(size: int) -> httpx.MockTransport:
+        return httpx.MockTransport(lambda _: httpx.Response(200, stream=httpx.ByteStream(b"x" * size)))
+
+    address = ServerAddress.parse("https://video.example.org")
+
+    async def size_read(size: int) -> int:
+        transport = Transport(address, open_http(address, transport=server(size)), Counters())
+        return len((await transport.send(CALL)).body)
+
+    assert await size_read(BODY_LIMIT_BYTES) == BODY_LIMIT_BYTES
+    with pytest.raises(InvalidResponse):
+        await size_read(BODY_LIMIT_BYTES + 1)
+
+
+async def test_a_packed_bomb_is_not_unpacked() -> None:
+    bomb = gzip.compress(b"\0" * 20_000_000)
+
+    error = await trouble(answers("200 OK", bomb, "Content-Encoding: gzip"))
+
+    assert isinstance(error, InvalidResponse)
+    assert "compressed" in error.message
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "kind", "reason"),
+    [
+        (answers("502 Bad Gateway", b"<html>canary</html>"), ServerFailed, Reason.SERVER_ERROR),
+        (answers("500 canary", b"canary"), ServerFailed, Reason.SERVER_ERROR),
+        (answers("599 canary", b"canary"), ServerFailed, Reason.SERVER_ERROR),
+        (answers("429 Too Many", b"canary", "Retry-After: 7"), RateLimited, Reason.RATE_LIMITED),
+        (answers("301 Moved", b"", "Location: http://canary/"), Redirected, Reason.REDIRECTED),
+        (answers("304 Not Modified", b""), Redirected, Reason.REDIRECTED),
+        (says(b"canary: this is not HTTP\r\n\r\n"), Unreachable, Reason.SERVER_UNREACHABLE),
+        (says(), Unreachable, Reason.SERVER_UNREACHABLE),
+        (says(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ncanary"), Unreachable, Reason.SERVER_UNREACHABLE),
+        (says(b"HTTP/1.1 200 OK\r\nX: " + b"c" * 300_000), Unreachable, Reason.SERVER_UNREACHABLE),
+        (
+            says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ncanary\r\n"),
+            Unreachable,
+            Reason.SERVER_UNREACHABLE,
+        ),
+    ],
+)
+async def test_each_misbehaviour_has_its_name(behaviour: Behaviour, kind: type[PeerTubeError], reason: Reason) -> None:
+    error = await trouble(behaviour)
+
+    assert isinstance(error, kind)
+    assert error.reason is reason
+    assert error.message.startswith("PeerTube at http://127.0.0.1:")
+
+
+async def test_a_connection_that_is_closed_before_the_request_is_read_is_named() -> None:
+    assert isinstance(await trouble(says(), reads_request=False), Unreachable)
+
+
+async def test_a_refused_connection_is_named() -> None:
+    async with bad_server(silent) as server:
+        port = server.port
+
+    with pytest.raises(Unreachable, match="refuses the connection"):
+        await ask(f"http://127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize("host", ["runnerpool-test.invalid", "a" * 80 + ".invalid"])
+async def test_a_name_that_cannot_be_resolved_is_named(host: str) -> None:
+    address = ServerAddress.parse(f"http://{host}")
+    transport = Transport(address, open_http(address), Counters())
+
+    with pytest.raises(Unreachable, match="cannot be resolved"):
+        await transport.send(CALL)
+    await transport.aclose()
+
+
+@pytest.mark.parametrize("code", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
+async def test_a_redirect_is_not_followed_and_the_other_host_never_asked(code: str) -> None:
+    async with bad_server(answers("200 OK", b"{}")) as other:
+        leads_away = answers(code, b"", f"Location: http://127.0.0.1:{other.port}/api/v1/runners/jobs")
+        async with bad_server(leads_away) as server:
+            with pytest.raises(Redirected):
+                await ask(f"http://127.0.0.1:{server.port}")
+
+    assert len(server.requests) == 1
+    assert other.requests == []
+
+
+@pytest.mark.looptime
+async def test_nothing_is_sent_before_the_time_that_the_server_named() -> None:
+    sent = 0
+
+    def server(_: httpx.Request) -> httpx.Response:
+        nonlocal sent
+        sent += 1
+        return httpx.Response(429, headers={"Retry-After": "30"})
+
+    address = ServerAddress.parse("https://video.example.org")
+    transport = Transport(address, open_http(address, transport=httpx.MockTransport(server)), Counters())
+    waits: list[float | None] = []
+
+    for _ in range(7):
+        with pytest.raises(RateLimited) as caught:
+            await transport.send(CALL)
+        waits.append(caught.value.retry_after)
+        await asyncio.sleep(10)
+
+    assert waits == [30.0, 20.0, 10.0, 30.0, 20.0, 10.0, 30.0]
+    assert sent == 3
+
+
+@pytest.mark.looptime
+async def test_a_server_that_is_down_for_maintenance_is_left_alone_as_long_as_it_says() -> None:
+    handler = httpx.MockTransport(lambda _: httpx.Response(503, headers={"Retry-After": "120"}))
+    address = ServerAddress.parse("https://video.example.org")
+    transport = Transport(address, open_http(address, transport=handler), Counters())
+
+    with pytest.raises(ServerFailed) as caught:
+        await transport.send(CALL)
+    assert caught.value.retry_after == 120
+    await asyncio.sleep(119)
+    with pytest.raises(RateLimited):
+        await transport.send(CALL)
+
+
+async def test_cookies_of_the_server_are_not_kept() -> None:
+    seen: list[str | None] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("Cookie"))
+        return httpx.Response(200, headers={"Set-Cookie": "a=b; Path=/"}, stream=httpx.ByteStream(b"{}"))
+
+    address = ServerAddress.parse("https://video.example.org")
+    transport = Transport(address, open_http(address, transport=httpx.MockTransport(server)), Counters())
+
+    await transport.send(CALL)
+    await transport.send(CALL)
+
+    assert seen == [None, None]
+
+
+async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with bad_server(silent) as proxy, bad_server(answers("200 OK", b"{}")) as server:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+
+        assert (await ask(f"http://127.0.0.1:{server.port}")).ok
+
+    assert proxy.requests == []
+
+
+async def test_a_cancelled_call_is_counted_and_stays_cancelled() -> None:
+    counters = Counters()
+    asked = asyncio.Event()
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await silent(reader, writer)
+
+    async with bad_server(note) as server:
+        asking = asyncio.create_task(ask(f"http://127.0.0.1:{server.port}", counters=counters))
+        await asked.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    assert [code for _, _, code in counters.requests] == ["cancelled"]
+
+
+CA = trustme.CA()
+OTHER_CA = trustme.CA()
+
+
+def server_tls(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    return context
+
+
+def client_tls() -> ssl.SSLContext:
+    context = default_tls()
+    CA.configure_trust(context)
+    return context
+
+
+async def ask_by_tls(certificate: trustme.LeafCert) -> Answer:
+    async with bad_server(answers("200 OK", b"{}"), tls=server_tls(certificate)) as server:
+        try:
+            return await ask(f"https://localhost:{server.port}", tls=client_tls())
+        finally:
+            if certificate is not GOOD:
+                assert server.requests == []
+
+
+GOOD = CA.issue_cert("localhost")
+
+
+async def test_a_certificate_of_a_trusted_authority_is_accepted() -> None:
+    assert (await ask_by_tls(GOOD)).ok
+
+
+@pytest.mark.parametrize(
+    ("certificate", "fault"),
+    [
+        (CA.issue_cert("localhost", not_after=datetime.now(UTC) - timedelta(days=1)), "has expired"),
+        (CA.issue_cert("localhost", not_before=datetime.now(UTC) + timedelta(days=1)), "is not valid yet"),
+        (CA.issue_cert("canary.example.org"), "is for another host name"),
+        (OTHER_CA.issue_cert("localhost"), "is signed by an authority that is not trusted"),
+    ],
+    ids=["expired", "not yet", "other host", "unknown authority"],
+)
+async def test_a_bad_certificate_is_told_by_its_fault_and_no_login_is_sent(
+    certificate: trustme.LeafCert, fault: str
+) -> None:
+    with pytest.raises(TLSFailed, match=fault) as caught:
+        await ask_by_tls(certificate)
+
+    assert caught.value.reason is Reason.TLS_ERROR
+    assert "canary" not in str(caught.value)
+
+
+async def test_a_plain_server_called_by_https_is_told_as_that() -> None:
+    async with bad_server(says(b"HTTP/1.1 400 canary\r\n\r\n"), reads_request=False) as server:
+        with pytest.raises(TLSFailed, match="port speaks HTTPS"):
+            await ask(f"https://localhost:{server.port}", tls=client_tls())
+
+
+async def test_old_tls_is_not_spoken() -> None:
+    assert default_tls().minimum_version == ssl.TLSVersion.TLSv1_2
+    assert default_tls().verify_mode == ssl.CERT_REQUIRED
+    assert default_tls().check_hostname
+
+
+def test_a_certificate_fault_without_words_of_ours_is_told_by_its_number() -> None:
+    error = ssl.SSLCertVerificationError()
+    error.verify_code = 47
+
+    told = connection_failure(error, ServerAddress.parse("https://video.example.org"))
+
+    assert "OpenSSL code 47" in told.message
+
+
+def test_a_chain_of_causes_that_bites_its_tail_ends() -> None:
+    one, two = OSError("one"), OSError("two")
+    one.__cause__, two.__cause__ = two, one
+
+    assert isinstance(connection_failure(one, ServerAddress.parse("https://video.example.org")), Unreachable)
+
+
+def test_a_cause_inside_a_group_is_found() -> None:
+    group = ExceptionGroup("all tries", [OSError("x"), ConnectionRefusedError()])
+
+    told = connection_failure(group, ServerAddress.parse("https://video.example.org"))
+
+    assert "refuses the connection" in told.message
+
+
+def test_the_message_names_both_addresses_where_there_are_two() -> None:
+    address = ServerAddress.parse("https://video.example.org", "http://peertube.media.svc:9000")
+
+    assert str(address) == "PeerTube at https://video.example.org (called at http://peertube.media.svc:9000)"
+
+
+async def test_the_connector_puts_a_working_client_together() -> None:
+    counters = Counters()
+    body = json.dumps({"serverVersion": "8.2.1"}).encode()
+    async with bad_server(answers("200 OK", body)) as server:
+        address = ServerAddress.parse(f"http://127.0.0.1:{server.port}")
+        login = Credentials(origin=address.public, username="u", password=SecretStr("p"))
+        client = Connector(telemetry=counters)(address, login)
+        assert await client.server_version() == "8.2.1"
+        await client.aclose()
+
+    assert counters.requests == [(address.public.authority, "config", "200")]
