@@ -1,0 +1,243 @@
+"""The simulated PeerTube answers every recorded call as the real 8.2.1 did."""
+
+import subprocess
+from collections.abc import Awaitable, Callable
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from peers.peertube import recordings
+from peers.peertube.recordings import Answer, Leniency, Recording, differences
+from peers.peertube.replay import PUBLIC_HOST, PUBLIC_URL, Player, sign_in, work_off
+from peers.peertube.server import running
+from peers.peertube.simulation import DEFAULT_PASSWORD, Settings
+
+RECORDINGS = recordings.load("8.2.1")
+JOB, WAITING_JOB = "e08da8dc-1dc6-4262-be14-ddccd6cf58b5", "b63b773f-4da3-4aa2-a39e-86d2f96069ea"
+REGISTER = "/api/v1/runners/register"
+# Recorded on a server with a longer past; here, that many jobs are there.
+LONGER_PAST = {"jobs-count-100-sort-createdat": 12, "jobs-count-5-stateoneof-3": 6}
+# Calls that were made with something wrong on purpose: these fields must not be filled in.
+WRONG_ON_PURPOSE = {
+    "token-wrong-password": frozenset({"password"}),
+    "token-wrong-client": frozenset({"client_id", "client_secret"}),
+    "register-bad-token": frozenset({"registrationToken"}),
+    "request-unknown-runner": frozenset({"runnerToken"}),
+    "update-wrong-job-token": frozenset({"jobToken"}),
+}
+
+
+class Operator:
+    """Replays the numbered recordings in order, with what was done unrecorded between them."""
+
+    def __init__(self, player: Player, video: Path) -> None:
+        self._player = player
+        self._video = video
+        self._before: dict[str, Callable[[], Awaitable[None]]] = {
+            "error": self._accept,
+            "delete-runner-busy": self._accept,
+            "unregister": self._register_another,
+            "register-rate-limited": self._exhaust_rate_limit,
+        }
+        self._after: dict[str, Callable[[Any], None]] = {
+            "token-password-grant": self._keep_tokens,
+            "token-refresh-reused": self._leave_revoked_bearer,
+            "jobs-revoked-token": self._use_fresh_bearer,
+            "registration-tokens": self._keep_registration_token,
+            "register": self._keep_runner,
+            "accept": self._keep_job_token,
+        }
+        self._fresh_bearer = ""
+        self._revoked_bearer = ""
+
+    async def prepare(self) -> None:
+        """A short past (two runners, one finished video), and a video whose jobs are all untouched."""
+        player = self._player
+        self._revoked_bearer = (await sign_in(player, DEFAULT_PASSWORD))["access_token"]
+        tokens = await player.admin("GET", "/api/v1/runners/registration-tokens")
+        registration = tokens["data"][0]["registrationToken"]
+        body = {"registrationToken": registration, "version": "0.6.0"}
+        first = await player.send("POST", REGISTER, json={**body, "name": "rec6", "description": "recording"})
+        await player.send("POST", REGISTER, json={**body, "name": "rx"})
+        await self._upload()
+        assert await work_off(player, first.body["runnerToken"], self._video.read_bytes()) == 6
+        await self._upload()
+        pending = await player.admin("GET", "/api/v1/runners/jobs?stateOneOf=1&sort=priority")
+        waiting = await player.admin("GET", "/api/v1/runners/jobs?stateOneOf=5")
+        player.identifiers = {JOB: pending["data"][0]["uuid"], WAITING_JOB: waiting["data"][0]["uuid"]}
+        player.values["password"] = DEFAULT_PASSWORD
+
+    async def replay(self, recording: Recording) -> Answer:
+        if recording.name in self._before:
+            await self._before[recording.name]()
+        keep = WRONG_ON_PURPOSE.get(recording.name, frozenset())
+        answer = await self._player.play(recording, keep)
+        if recording.name == "token-refresh-grant":
+            self._fresh_bearer = answer.body["access_token"]
+        if recording.name in self._after:
+            self._after[recording.name](answer.body)
+        return answer
+
+    async def _upload(self) -> None:
+        files = {"videofile": ("video.mp4", self._video.read_bytes(), "video/mp4")}
+        await self._player.admin("POST", "/api/v1/videos/upload", data={"name": "a", "channelId": "1"}, files=files)
+
+    async def _accept(self) -> None:
+        body = {"runnerToken": self._player.values["runnerToken"]}
+        path = f"/api/v1/runners/jobs/{self._player.identifiers[JOB]}/accept"
+        self._keep_job_token((await self._player.send("POST", path, json=body)).body)
+
+    async def _register_another(self) -> None:
+        body = {"registrationToken": self._player.values["registrationToken"], "name": "rec-2"}
+        answer = await self._player.send("POST", REGISTER, json=body)
+        self._player.values["runnerToken"] = answer.body["runnerToken"]
+
+    async def _exhaust_rate_limit(self) -> None:
+        for _ in range(50):
+            await self._player.send("GET", "/api/v1/oauth-clients/local")
+
+    def _keep_tokens(self, body: Any) -> None:
+        self._player.values["refresh_token"] = body["refresh_token"]
+        self._revoked_bearer = body["access_token"]
+
+    def _leave_revoked_bearer(self, _body: Any) -> None:
+        self._player.bearer = self._revoked_bearer
+
+    def _use_fresh_bearer(self, _body: Any) -> None:
+        self._player.bearer = self._fresh_bearer
+
+    def _keep_registration_token(self, body: Any) -> None:
+        self._player.values["registrationToken"] = body["data"][0]["registrationToken"]
+
+    def _keep_runner(self, body: Any) -> None:
+        self._player.values["runnerToken"] = body["runnerToken"]
+        self._player.identifiers["/runners/6"] = f"/runners/{body['id']}"
+
+    def _keep_job_token(self, body: Any) -> None:
+        self._player.values["jobToken"] = body["job"]["jobToken"]
+
+
+async def _replay_all(directory: Path, video: Path) -> dict[str, Answer]:
+    settings = Settings(public_url=PUBLIC_URL, data_directory=directory)
+    async with running(settings) as server:
+        player = Player(server.base_url)
+        try:
+            operator = Operator(player, video)
+            await operator.prepare()
+            # The recorded calls began in a fresh rate limit window; waiting ten seconds for one would be idle.
+            server.simulation.api_limiter.forget()
+            server.simulation.login_limiter.forget()
+            return {recording.name: await operator.replay(recording) for recording in RECORDINGS}
+        finally:
+            await player.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answer]:
+    directory = tmp_path_factory.mktemp("replay")
+    video = directory / "five-seconds-240.mp4"
+    make_video(video, "426x240", 25, 5)
+    return await _replay_all(directory / "server", video)
+
+
+def make_video(path: Path, size: str, fps: int, seconds: float) -> None:
+    picture = f"color=c=teal:size={size}:rate={fps}:duration={seconds}"
+    sound = f"sine=duration={seconds}"
+    inputs = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound]
+    codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-shortest"]
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", *inputs, *codecs, str(path)], check=True)
+
+
+def test_there_are_46_recorded_calls() -> None:
+    assert [recording.number for recording in RECORDINGS] == list(range(1, 47))
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.name)
+def test_the_simulated_server_answers_like_the_recorded_one(recording: Recording, answers: dict[str, Answer]) -> None:
+    expected, actual = recording.answer, answers[recording.name]
+    if recording.name in LONGER_PAST:
+        rows = _named("jobs-count-100-sort-createdat").answer.body["data"]
+        expected = replace(expected, body={"total": LONGER_PAST[recording.name], "data": rows})
+    leniency = Leniency(
+        excerpt=recording.name == "config-excerpt",
+        headers=not recording.headers_recorded,
+        history=recording.name in LONGER_PAST,
+    )
+    assert differences(expected, actual, leniency) == []
+
+
+def _changed(recording: Recording, change: Callable[[Any], None]) -> Answer:
+    body = deepcopy(recording.answer.body)
+    change(body)
+    return replace(recording.answer, body=body)
+
+
+def _named(name: str) -> Recording:
+    return next(recording for recording in RECORDINGS if recording.name == name)
+
+
+MUTATIONS: dict[str, tuple[str, Callable[[Any], None]]] = {
+    "a key is missing": ("jobs-processing", lambda body: body["data"][0].pop("priority")),
+    "a key is too many": ("jobs-processing", lambda body: body["data"][0].update(extra=1)),
+    "a number became a text": ("jobs-processing", lambda body: body["data"][0].update(priority="95")),
+    "a value became null": ("accept", lambda body: body["job"].update(jobToken=None)),
+    "the state's label changed": ("jobs-processing", lambda body: body["data"][0]["state"].update(label="Busy")),
+    "the time has no milliseconds": ("runners", lambda body: body["data"][0].update(createdAt="2026-11-23T18:24:11Z")),
+    "the code changed": ("unregister-again", lambda body: body.update(code="unknown_token")),
+    "the detail changed": ("accept-again", lambda body: body.update(detail="Taken")),
+    "a download's address changed": (
+        "jobs-processing",
+        lambda body: body["data"][0]["payload"]["input"].update(videoFileUrl="https://video.example.org/file"),
+    ),
+    "a row is missing": ("runners", lambda body: body["data"].clear()),
+    "the refused value changed": (
+        "jobs-count-1-stateoneof-77",
+        lambda body: body["invalid-params"]["stateOneOf"].update(value=["78"]),
+    ),
+    "the failures are not counted": ("jobs-after-error", lambda body: body["data"][0].update(failures=0)),
+    "the total changed": ("jobs-count-0-stateoneof-1-stateoneof-2", lambda body: body.update(total=3)),
+}
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_the_comparison_finds_a_changed_body(mutation: str) -> None:
+    name, change = MUTATIONS[mutation]
+    recording = _named(name)
+    assert differences(recording.answer, recording.answer) == []
+    assert differences(recording.answer, _changed(recording, change)) != []
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("accept-again", {"status": 409}),
+        ("accept-again", {"headers": {"content-type": "application/json", "x-ratelimit-limit": "50"}}),
+        ("register-rate-limited", {"headers": {"content-type": "text/html; charset=utf-8", "retry-after": "soon"}}),
+        ("error", {"headers": {"x-ratelimit-limit": "50", "x-ratelimit-remaining": "3"}}),
+        ("ping", {"body": None}),
+    ],
+)
+def test_the_comparison_finds_a_changed_status_or_header(name: str, changed: dict[str, Any]) -> None:
+    recording = _named(name)
+    assert differences(recording.answer, replace(recording.answer, **changed)) != []
+
+
+def test_the_recordings_use_the_host_that_the_player_sends() -> None:
+    addresses = [recording for recording in RECORDINGS if PUBLIC_HOST in str(recording.answer.body)]
+    assert addresses, "no recorded body holds the public address, so downloads would not be compared"
+
+
+def test_a_comparison_with_a_longer_past_still_finds_a_wrong_row() -> None:
+    recording = _named("jobs-count-100-sort-createdat")
+    few = _changed(recording, lambda body: body.update(data=body["data"][:3]))
+    strange = _changed(recording, lambda body: body.update(data=[{**body["data"][0], "parent": 7}]))
+    unknown = _changed(recording, lambda body: body.update(data=[{**body["data"][0], "type": "video-import"}]))
+    history = Leniency(history=True)
+    assert differences(recording.answer, few, history) == []
+    assert differences(recording.answer, few) != []
+    assert differences(recording.answer, strange, history) != []
+    assert differences(recording.answer, unknown, history) != []
