@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-pytest_plugins = ["support.cluster.fixtures"]
+pytest_plugins = ["support.cluster.fixtures", "support.stage.fixtures"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

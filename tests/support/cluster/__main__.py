@@ -5,19 +5,20 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping
 
-from support.cluster import instances, toolchain
+from support.cluster import instances
 from support.cluster.errors import ClusterError
 from support.cluster.local import LocalCluster
+from support.cluster.preparation import prepare
 
 _DEFAULT_NAME = "local"
 
 
 def build(_: argparse.Namespace) -> None:
-    toolchain.ensure()
+    prepare(node=True)
 
 
 def up(options: argparse.Namespace) -> None:
-    LocalCluster(node=options.node, name=options.name, outlives_starter=True).up()
+    LocalCluster(with_node=options.node, name=options.name, outlives_starter=True).up()
     env(options)
 
 
@@ -37,7 +38,7 @@ def list_clusters(_: argparse.Namespace) -> None:
 
 
 _COMMANDS: Mapping[str, tuple[Callable[[argparse.Namespace], None], str]] = {
-    "build": (build, "build the Go programs that are missing"),
+    "build": (build, "build and install what is missing: Go programs, packages, base images"),
     "up": (up, "start a cluster that stands until `down`, and print what a shell needs to use it"),
     "down": (down, "stop it, and remove all but its logs"),
     "env": (env, 'print what a shell needs to use it: eval "$(python -m support.cluster env)"'),

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.cluster import requirements, toolchain
+from support.cluster import remains, requirements
 from support.cluster.backends import ClusterBackend, chosen_backend
+from support.cluster.errors import ClusterError
 from support.cluster.local import LocalCluster
 from support.cluster.namespaces import temporary_namespace
-
-_CLUSTER_FIXTURES = {"control_plane": False, "node_cluster": True}
+from support.cluster.preparation import prepare
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -18,11 +18,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if session.config.option.collectonly:
         return
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-    if wanted.isdisjoint(_CLUSTER_FIXTURES) or requirements.unmet(node=False):
+    node = "node_cluster" in wanted
+    if wanted.isdisjoint(("control_plane", "node_cluster")) or requirements.unmet(node=node):
         return
     capture = session.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        toolchain.ensure()
+        try:
+            prepare(node=node)
+        except ClusterError as error:
+            raise pytest.UsageError(str(error)) from error
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +37,12 @@ def control_plane() -> Iterator[ClusterBackend]:
 
 @pytest.fixture(scope="session")
 def node_cluster() -> Iterator[ClusterBackend]:
-    """A cluster with a real node, on which pods run."""
+    """A cluster with a real node, on which pods run. When it stops, the machine must be as it was."""
+    before = remains.snapshot() if requirements.unmet(node=True) == [] else frozenset()
     yield from _cluster(node=True)
+    left = sorted(remains.snapshot() - before)
+    if left:
+        pytest.fail(f"the cluster left behind: {'; '.join(left)}")
 
 
 @pytest.fixture
@@ -65,7 +73,7 @@ def _cluster(*, node: bool) -> Iterator[ClusterBackend]:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    cluster = LocalCluster(node=node)
+    cluster = LocalCluster(with_node=node)
     cluster.up()
     yield cluster
     cluster.down()

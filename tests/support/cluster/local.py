@@ -3,13 +3,15 @@
 import os
 import secrets
 import subprocess
+import time
 from pathlib import Path
 
-from support.cluster import instances, kubeconfig, toolchain
+from support.cluster import bases, images, instances, kubeconfig, network, node, packages, toolchain
 from support.cluster.backends import LoadableImage
 from support.cluster.control_plane import ControlPlane
 from support.cluster.errors import ClusterError
 from support.cluster.instances import Instance
+from support.cluster.node import Node
 from support.cluster.paths import binary, binary_directory
 from support.cluster.pki import GATEWAY_ADDRESS
 from support.cluster.processes import stop
@@ -17,6 +19,8 @@ from support.cluster.progress import say, step
 
 _TOKEN_LIFETIME = "24h"
 _STOP_GRACE_SECONDS = 5.0
+_NODE_WAIT_SECONDS = 900.0
+_NODE_POLL_SECONDS = 2.0
 
 
 class LocalCluster:
@@ -26,9 +30,9 @@ class LocalCluster:
     the next start on this machine removes what is left; with `outlives_starter`, it stands until someone takes it down.
     """
 
-    def __init__(self, *, node: bool = False, name: str | None = None, outlives_starter: bool = False) -> None:
+    def __init__(self, *, with_node: bool = False, name: str | None = None, outlives_starter: bool = False) -> None:
         self.name = name or f"test-{secrets.token_hex(3)}"
-        self.with_node = node
+        self.with_node = with_node
         self.outlives_starter = outlives_starter
         self._instance: Instance | None = None
 
@@ -48,20 +52,55 @@ class LocalCluster:
         return self.control_plane.kubeconfig
 
     @property
+    def _node(self) -> Node:
+        if not self.instance.node:
+            raise ClusterError(f"cluster {self.name} has no node; start it with `up --node`")
+        return Node(self.control_plane)
+
+    @property
     def gateway_address(self) -> str:
         return GATEWAY_ADDRESS
 
     def up(self) -> None:
+        """Start it, and return when it works.
+
+        Raises:
+            ClusterError: it did not start; all of it is taken down again, and its logs stay.
+        """
         toolchain.ensure(toolchain.CONTROL_PLANE_PROGRAMS)
-        with instances.machine_lock():
-            sweep()
-            self._instance = instances.create(self.name, node=self.with_node, outlives_starter=self.outlives_starter)
+        if self.with_node:
+            toolchain.ensure(toolchain.NODE_PROGRAMS)
+            packages.ensure(packages.NODE)
+        pause = bases.pause() if self.with_node else None
+        self._instance = self._claim()
         try:
             with step(f"starting cluster {self.name}"):
-                self.control_plane.up()
+                if pause is None:
+                    self.control_plane.up()
+                else:
+                    network.up(self._instance.ports["api"], self._instance.directory)
+                    self.control_plane.up()
+                    self._node.up(pause)
         except BaseException:
             self.down()
             raise
+
+    def _claim(self) -> Instance:
+        """Register this cluster; the machine has room for one node, so wait for another test run to give it up."""
+        deadline = time.monotonic() + _NODE_WAIT_SECONDS
+        while True:
+            with instances.machine_lock():
+                sweep()
+                holder = next((other for other in instances.every() if other.node), None)
+                if not self.with_node or holder is None:
+                    return instances.create(self.name, node=self.with_node, outlives_starter=self.outlives_starter)
+            if holder.owner is None or holder.owner.pid == os.getpid() or time.monotonic() > deadline:
+                raise ClusterError(
+                    f"cluster {holder.name} has this machine's one node; `python -m support.cluster down "
+                    f"--name {holder.name}` takes it down"
+                )
+            say(f"cluster {holder.name} of process {holder.owner.pid} has this machine's one node; waiting for it")
+            time.sleep(_NODE_POLL_SECONDS)
 
     def down(self) -> None:
         instance = self._instance or instances.find(self.name)
@@ -72,7 +111,13 @@ class LocalCluster:
         self._instance = None
 
     def load(self, image: LoadableImage) -> None:
-        raise NotImplementedError
+        containerd = self._node.containerd
+        present = containerd.image_references()
+        if image.reference in present:
+            return
+        with step(f"loading {image.reference}"):
+            containerd.import_archive(image.archive)
+        containerd.remove_images([reference for reference in present if images.superseded(reference)])
 
     def kubectl(
         self, *arguments: str, stdin: str | None = None, check: bool = True
@@ -100,10 +145,16 @@ class LocalCluster:
 
 def take_down(instance: Instance) -> None:
     """Stop all of a cluster's processes, the last started first, and remove what it left but for its logs."""
-    for process in reversed(instance.processes):
-        if not stop(process, grace_seconds=_STOP_GRACE_SECONDS):
-            say(f"{process.name} of cluster {instance.name} did not stop on SIGTERM and was killed")
-    instance.discard()
+    try:
+        if instance.node:
+            node.stop_containers(instance)
+    finally:
+        for process in reversed(instance.processes):
+            if not stop(process, grace_seconds=_STOP_GRACE_SECONDS):
+                say(f"{process.name} of cluster {instance.name} did not stop on SIGTERM and was killed")
+        if instance.node:
+            node.remove_remains(instance)
+        instance.discard()
 
 
 def sweep() -> None:

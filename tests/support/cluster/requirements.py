@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 
-from support.cluster import toolchain
+from support.cluster import packages, toolchain
 
 
 def unmet(*, node: bool) -> list[str]:
@@ -20,4 +20,7 @@ def unmet(*, node: bool) -> list[str]:
         lacks.append("setpriv: install the package util-linux")
     if node and os.geteuid() != 0:
         lacks.append("root, which containerd and the kubelet need: run as root")
+    if node and not packages.installable():
+        names = packages.missing((*packages.NODE, *packages.IMAGES))
+        lacks += [f"{name}: install the package {name}" for name in names]
     return lacks

@@ -1,0 +1,3 @@
+module runnerpool.dev/testbed/pause
+
+go 1.26.0
