@@ -155,8 +155,9 @@ class ServerPoller:
             PeerTubeError: It could not be registered.
         """
         runner = await self._client.register_runner(name, description)
-        others = tuple(row for row in self._rows or () if row.name != name)
-        self._rows = (*others, RunnerAccount(id=runner.id, name=name, description=description))
+        if self._rows is not None:
+            others = tuple(row for row in self._rows if row.name != name)
+            self._rows = (*others, RunnerAccount(id=runner.id, name=name, description=description))
         self.request_full_read()
         return runner.token
 
@@ -177,11 +178,19 @@ class ServerPoller:
         while True:
             began = loop.time()
             delay = await self._turn()
+            if self._failures:
+                await asyncio.sleep(delay)
+                continue
             worked = loop.time() - began
-            await self._rest(delay - worked, at_least=max(_SHORTEST_REST_SECONDS, worked * _REST_PER_WORK))
+            at_least = min(max(_SHORTEST_REST_SECONDS, worked * _REST_PER_WORK), self._pace.longest)
+            await self._rest(delay - worked, at_least=at_least)
 
     async def _turn(self) -> float:
-        """Look, and read if there is something to read. Seconds from its beginning to the next turn."""
+        """Look, and read if there is something to read.
+
+        Returns:
+            The period: seconds from the beginning of this turn to that of the next; or, after a failure, the pause.
+        """
         began = self._clock.now()
         try:
             await self._look()
@@ -250,10 +259,7 @@ class ServerPoller:
         return max(self._pace.period, min(self._pace.longest, answer * _SERVER_SHARE))
 
     async def _rest(self, seconds: float, *, at_least: float) -> None:
-        """Wait; a request for a full read cuts it short, but not below `at_least`, and no back-off."""
-        if self._failures:
-            await asyncio.sleep(max(seconds, at_least))
-            return
+        """Wait; a request for a full read cuts it short, but not below `at_least`."""
         await asyncio.sleep(at_least)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(seconds - at_least, 0.0)):

@@ -46,12 +46,7 @@ class Pollers:
         self._digest_key = secrets.token_bytes(32)
 
     def acquire(
-        self,
-        key: PoolKey,
-        server: Server,
-        credentials: Credentials,
-        wake: Callable[[], None],
-        want: Want | None = None,
+        self, key: PoolKey, server: Server, credentials: Credentials, wake: Callable[[], None], want: Want
     ) -> ServerPoller:
         """The poller of a pool's server; the same one as before while neither server nor login has changed.
 
@@ -60,7 +55,7 @@ class Pollers:
             server: The pool's `spec.server`.
             credentials: From the pool's Secret.
             wake: Called when something has changed on the server.
-            want: What the pool looks for in the queue; default: anything.
+            want: What the pool looks for in the queue.
 
         Raises:
             ValueError: The server's URLs are no origins.
@@ -74,7 +69,7 @@ class Pollers:
             self._entries[server_key] = self._start(address, credentials)
         self._of_pool[key] = server_key
         poller = self._entries[server_key].poller
-        poller.subscribe(key, wake, want or Want())
+        poller.subscribe(key, wake, want)
         return poller
 
     def release(self, key: PoolKey) -> None:
