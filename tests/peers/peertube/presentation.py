@@ -10,9 +10,14 @@ class Presenter:
         self._profile = profile
 
     def job_for_admin(self, job: Job) -> JSON:
-        return {**self._job(job), "privatePayload": job.private_payload}
+        shown = self._job(job)
+        if job.parent is not None:
+            runner = shown.pop("runner")
+            shown |= {"parent": self._parent(job.parent), "runner": runner}
+        return {**shown, "privatePayload": job.private_payload}
 
     def job_for_runner(self, job: Job) -> JSON:
+        """A runner learns nothing of the job's parent."""
         return {**self._job(job), "jobToken": job.token}
 
     def runner(self, runner: Runner) -> JSON:
@@ -53,16 +58,11 @@ class Presenter:
             shown["finishedAt"] = iso(job.finished_at)
         shown["createdAt"] = iso(job.created_at)
         shown["updatedAt"] = iso(job.updated_at)
-        if job.parent is not None:
-            parent = job.parent
-            shown["parent"] = {
-                "id": parent.id,
-                "uuid": parent.uuid,
-                "type": parent.type,
-                "state": self._state(parent.state),
-            }
         shown["runner"] = self._credit(job.runner)
         return shown
+
+    def _parent(self, parent: Job) -> JSON:
+        return {"id": parent.id, "uuid": parent.uuid, "type": parent.type, "state": self._state(parent.state)}
 
     def _state(self, state: JobState) -> JSON:
         return {"id": int(state), "label": self._profile.state_labels[state]}

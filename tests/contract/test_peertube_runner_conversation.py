@@ -1,0 +1,303 @@
+"""The official runner's whole conversation with 8.2.1, spoken again to the simulated server.
+
+Every HTTP call goes out in the recorded order with the recorded fields; what happened on the server's other side (two
+uploads, a studio edit, a live stream) is done when the recording first shows its effect.
+"""
+
+import contextlib
+import json
+import re
+import subprocess
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from peers.peertube import recordings
+from peers.peertube.fanout import FanOut, Urls
+from peers.peertube.jobs import JobDraft
+from peers.peertube.profile import AUDIO_MERGE, LIVE, PEERTUBE_8_2, STORYBOARD, STUDIO
+from peers.peertube.recordings import UUID, Answer, differences
+from peers.peertube.records import JobState, MediaInfo
+from peers.peertube.replay import PUBLIC_URL, Player, sign_in
+from peers.peertube.server import RunningServer, running
+from peers.peertube.simulation import DEFAULT_PASSWORD, Settings
+
+CONVERSATION = recordings.conversation("8.2.1")
+HTTP_CALLS = [event for event in CONVERSATION if event["kind"] == "http"]
+ALL_JOBS = next(recording for recording in recordings.load("8.2.1") if recording.number == 12).answer.body["data"]
+# The recorded videos, by what they were.
+FIRST_VIDEO = "de51c345-32b8-477c-ae99-1f2aae83f7cf"
+SMALL_VIDEO = "c23a9f0f-4d3d-4f22-b9d9-dec1cfe67d6b"
+SOUND = "a4ca0760-340e-4fe7-8ab0-74f82166206d"
+LIVE_VIDEO = "838a91f9-5799-4046-90dc-402e332cf421"
+VIDEO_720 = "da223c26-50fe-4bfa-bfc5-cf9436ab5fe0"
+VIDEO_1080 = "6b5fa59a-ef07-4c80-b03c-7dd08ba2ce6f"
+
+
+class Runner:
+    """The recorded runner, and the people who upload meanwhile."""
+
+    def __init__(self, player: Player, media: Mapping[str, Path]) -> None:
+        self._player = player
+        self._media = media
+        self._seen_videos: set[str] = set()
+        self._video_of_job = {job["uuid"]: job["privatePayload"]["videoUUID"] for job in ALL_JOBS}
+        self._type_of_job = {job["uuid"]: job["type"] for job in ALL_JOBS}
+        self._job_tokens: dict[str, str] = {}
+        self._studio_done = False
+
+    async def prepare(self) -> None:
+        """The first video came before storyboards and sound-only files were switched on."""
+        await sign_in(self._player, DEFAULT_PASSWORD)
+        await self._player.send("PUT", "/simulation/settings", json={"storyboards": False, "soundOnlyFiles": False})
+        await self._happen(FIRST_VIDEO)
+        await self._player.send("PUT", "/simulation/settings", json={"storyboards": True, "soundOnlyFiles": True})
+        tokens = await self._player.admin("GET", "/api/v1/runners/registration-tokens")
+        self._player.values["registrationToken"] = tokens["data"][0]["registrationToken"]
+
+    async def repeat(self, call: Mapping[str, Any]) -> tuple[Answer, Answer]:
+        """Make a recorded call; returns the recorded and the simulated answer."""
+        for job in (call["response"] or {}).get("availableJobs", []):
+            await self._cause(job["uuid"])
+        job_uuid = next(iter(UUID.findall(call["path"])), "")
+        answer = await self._player.send(call["method"], self._translated(call["path"]), **self._body(call, job_uuid))
+        self._learn(call, answer, job_uuid)
+        headers = {name: value for name, value in answer.headers.items() if name == "content-type"}
+        expected = Answer(status=call["status"], headers=_json_header(call["response"]), body=call["response"])
+        return expected, Answer(status=answer.status, headers=headers, body=answer.body)
+
+    async def _cause(self, job_uuid: str) -> None:
+        """Do what made the recorded job appear, if that has not been done yet."""
+        video = self._video_of_job[job_uuid]
+        if video not in self._seen_videos:
+            await self._happen(video)
+        if self._type_of_job[job_uuid] == STUDIO and not self._studio_done:
+            self._studio_done = True
+            tasks = [{"name": "cut", "options": {"end": 3, "start": 1}}]
+            order = {"type": STUDIO, "video": self._translated(SMALL_VIDEO), "tasks": tasks}
+            await self._player.send("POST", "/simulation/jobs", json=order)
+
+    async def _happen(self, video: str) -> None:
+        self._seen_videos.add(video)
+        if video == LIVE_VIDEO:
+            order = {"type": LIVE, "resolution": 360}
+            answer = await self._player.send("POST", "/simulation/jobs", json=order)
+            self._player.identifiers[video] = answer.body["video"]
+            return
+        path = self._media[video]
+        files = {"videofile": (path.name, path.read_bytes(), "application/octet-stream")}
+        body = await self._player.admin(
+            "POST", "/api/v1/videos/upload", data={"name": path.stem, "channelId": "1"}, files=files
+        )
+        self._player.identifiers[video] = body["video"]["uuid"]
+
+    def _translated(self, text: str) -> str:
+        return UUID.sub(lambda match: self._player.identifiers.get(match.group(), match.group()), text)
+
+    def _body(self, call: Mapping[str, Any], job_uuid: str) -> dict[str, Any]:
+        values = {**self._player.values, "jobToken": self._job_tokens.get(job_uuid, "")}
+        if isinstance(call["body"], dict):
+            return {"json": {name: values.get(name, value) for name, value in call["body"].items()}}
+        return {"files": [(part["name"], self._part(part, values)) for part in call["body"]]}
+
+    def _part(self, part: Mapping[str, Any], values: Mapping[str, str]) -> tuple[str | None, Any, str | None]:
+        if part["filename"] is None:
+            return (None, values.get(part["name"], part["value"]), part["type"])
+        is_video = part["filename"].endswith(".mp4")
+        content = self._media[SMALL_VIDEO].read_bytes() if is_video else b"x" * min(part["size"], 1000)
+        return (part["filename"], content, part["type"])
+
+    def _learn(self, call: Mapping[str, Any], answer: Answer, job_uuid: str) -> None:
+        """Remember this server's identifiers and tokens; jobs are recognised by their place in the offer."""
+        if answer.status != call["status"] or not isinstance(answer.body, dict):
+            return
+        recorded, actual = (body.get("availableJobs", []) for body in (call["response"], answer.body))
+        for left, right in zip(recorded, actual, strict=True):
+            self._player.identifiers[left["uuid"]] = right["uuid"]
+        if "runnerToken" in answer.body:
+            self._player.values["runnerToken"] = answer.body["runnerToken"]
+        if "job" in answer.body:
+            self._job_tokens[job_uuid] = answer.body["job"]["jobToken"]
+
+
+def _json_header(body: Any) -> dict[str, str]:
+    return {} if body is None else {"content-type": "application/json; charset=utf-8"}
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    directory = tmp_path_factory.mktemp("media")
+    small = _video(directory / "small.mp4", "426x240", 25, 5)
+    large = _video(directory / "large.mp4", "1280x720", 30, 20)
+    sound = directory / "sound.mp3"
+    _ffmpeg("-f", "lavfi", "-i", "sine=duration=6.5", str(sound))
+    return {FIRST_VIDEO: small, SMALL_VIDEO: small, SOUND: sound, VIDEO_720: large}
+
+
+def _video(path: Path, size: str, fps: int, seconds: int) -> Path:
+    picture = f"color=c=teal:size={size}:rate={fps}:duration={seconds}"
+    inputs = ("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", f"sine=duration={seconds}")
+    _ffmpeg(*inputs, "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-shortest", str(path))
+    return path
+
+
+def _ffmpeg(*arguments: str) -> None:
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", *arguments], check=True)
+
+
+@pytest_asyncio.fixture
+async def server(tmp_path: Path) -> AsyncIterator[RunningServer]:
+    async with running(Settings(public_url=PUBLIC_URL, data_directory=tmp_path / "server")) as server:
+        yield server
+
+
+async def test_the_official_runners_conversation_gets_the_recorded_answers(
+    server: RunningServer, media: dict[str, Path]
+) -> None:
+    player = Player(server.base_url)
+    runner = Runner(player, media)
+    try:
+        await runner.prepare()
+        for index, call in enumerate(HTTP_CALLS):
+            expected, actual = await runner.repeat(call)
+            assert differences(expected, actual) == [], f"call {index} at {call['t']} s: {call['path']}"
+    finally:
+        await player.close()
+    assert {job.state for job in server.simulation.queue} == {JobState.COMPLETED}
+    assert len(list(server.simulation.queue)) == len(_accepted_jobs())
+
+
+def _accepted_jobs() -> set[str]:
+    return {UUID.findall(call["path"])[0] for call in HTTP_CALLS if call["path"].endswith("/accept")}
+
+
+def _info(*, height: int, fps: float, seconds: float, has_video: bool = True) -> MediaInfo:
+    width = height * 16 // 9
+    return MediaInfo(duration=seconds, width=width, height=height, fps=fps, has_video=has_video, has_audio=True)
+
+
+FAN_OUTS = {
+    SMALL_VIDEO: _info(height=240, fps=25, seconds=5),
+    VIDEO_720: _info(height=720, fps=30, seconds=20),
+    VIDEO_1080: _info(height=1080, fps=30, seconds=60),
+    SOUND: _info(height=0, fps=0, seconds=6.5, has_video=False),
+}
+
+
+@pytest.mark.parametrize("video", FAN_OUTS)
+def test_an_upload_fans_out_into_the_recorded_jobs(video: str) -> None:
+    recorded = _recorded_fan_out(video)
+    top_priority = recorded[0]["priority"]
+    fan_out = FanOut(
+        urls=Urls(public_url=PUBLIC_URL, video_uuid=video),
+        info=FAN_OUTS[video],
+        priorities=PEERTUBE_8_2.priorities,
+        resolutions=PEERTUBE_8_2.resolutions,
+        uploads=top_priority - PEERTUBE_8_2.priorities.required,
+        requested_at=recorded[1]["privatePayload"]["transcodingRequestAt"],
+        input_file_id=recorded[0]["privatePayload"]["deleteInputFileId"],
+    )
+    assert _flat(fan_out.transcoding(), None) == [_plain(job) for job in recorded]
+
+
+@pytest.mark.parametrize("video", FAN_OUTS)
+def test_a_storyboard_is_laid_out_as_recorded(video: str) -> None:
+    recorded = next(
+        job for job in ALL_JOBS if job["type"] == STORYBOARD and job["privatePayload"]["videoUUID"] == video
+    )
+    fan_out = FanOut(
+        urls=Urls(public_url=PUBLIC_URL, video_uuid=video),
+        info=FAN_OUTS[video],
+        priorities=PEERTUBE_8_2.priorities,
+        resolutions=(),
+        uploads=1,
+        requested_at="",
+        input_file_id=1,
+    )
+    assert _flat(fan_out.storyboard(), None) == [_plain(recorded)]
+
+
+def _recorded_fan_out(video: str) -> list[dict[str, Any]]:
+    """The jobs of the recorded upload, oldest first, without storyboard and later edits."""
+    jobs = [
+        job
+        for job in ALL_JOBS
+        if job["privatePayload"]["videoUUID"] == video
+        and job["type"] not in (STORYBOARD, STUDIO)
+        and job["privatePayload"]["isNewVideo"]
+    ]
+    return sorted(jobs, key=lambda job: str(job["createdAt"]))
+
+
+def _plain(job: Mapping[str, Any]) -> dict[str, Any]:
+    """What must be equal; a parent is told by type and output, since the server chose its UUID."""
+    parent = next((other for other in ALL_JOBS if other["uuid"] == (job.get("parent") or {}).get("uuid")), None)
+    return {
+        "type": job["type"],
+        "priority": job["priority"],
+        "payload": json.loads(re.sub(rf"jobs/{job['uuid']}", "jobs/<job>", json.dumps(job["payload"]))),
+        "private": job["privatePayload"],
+        "parent": parent and (parent["type"], parent["payload"]["output"]["resolution"]),
+    }
+
+
+def _flat(draft: JobDraft, parent: JobDraft | None) -> list[dict[str, Any]]:
+    """The draft and its descendants in the order in which they are created."""
+    plain = {
+        "type": draft.type,
+        "priority": draft.priority,
+        "payload": draft.payload("<job>"),
+        "private": draft.private_payload,
+        "parent": parent and (parent.type, parent.payload("")["output"]["resolution"]),
+    }
+    return [plain, *(row for child in draft.children for row in _flat(child, draft))]
+
+
+async def test_the_socket_shakes_hands_and_pushes_as_recorded(server: RunningServer) -> None:
+    simulation = server.simulation
+    token = simulation.runners.tokens[0].value
+    runner = simulation.runners.register(
+        registration_token=token, name="r", description=None, version=None, ip="127.0.0.1"
+    )
+    frames = [event["text"] for event in CONVERSATION if event["kind"] == "ws" and event["dir"] == "server->runner"]
+    async with _socket(server) as socket:
+        opened, recorded = json.loads((await socket.receive_str())[1:]), json.loads(frames[0][1:])
+        assert {**opened, "sid": ""} == {**recorded, "sid": ""}
+        await socket.send_str("40/runners," + json.dumps({"runnerToken": runner.token}))
+        prefix, connected = (await socket.receive_str()).split(",", 1)
+        assert (prefix, list(json.loads(connected))) == ("40/runners", ["sid"])
+        simulation.socket.announce()
+        assert await socket.receive_str() == '42/runners,["available-jobs"]'
+        assert '42/runners,["available-jobs"]' in frames
+
+
+async def test_the_socket_refuses_a_runner_token_that_it_does_not_know(server: RunningServer) -> None:
+    async with _socket(server) as socket:
+        await socket.receive_str()
+        await socket.send_str('40/runners,{"runnerToken":"ptrt-unknown"}')
+        assert (await socket.receive_str()).startswith('44/runners,{"message"')
+
+
+@contextlib.asynccontextmanager
+async def _socket(server: RunningServer) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    """A raw WebSocket, as the runner opens it."""
+    url = f"{server.base_url}/socket.io/?EIO=4&transport=websocket"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+        yield socket
+
+
+def test_the_recorded_conversation_has_all_that_the_replay_claims() -> None:
+    assert len(HTTP_CALLS) == 200
+    assert {call["path"].rpartition("/")[2] for call in HTTP_CALLS} == {
+        "register",
+        "request",
+        "accept",
+        "update",
+        "success",
+        "abort",
+    }
+    assert {job["type"] for job in ALL_JOBS} >= {AUDIO_MERGE, LIVE, STUDIO, STORYBOARD}
