@@ -1,16 +1,13 @@
 """The stand-in runner's IPC socket, byte by byte (frames: library net-ipc 2.2.2), and the commands that use it."""
 
-import asyncio
 import signal
 import tomllib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from peers.runner.frames import END, GREETING, HELLO, REQUEST, RESPONSE, frame, messages
+from peers.runner.frames import END, GREETING, REQUEST, connected, frame
 from peers.runner.pack import install
 from peers.runner.program import Home, RunningServer, new_home, running_server
 from support.cluster.paths import cache_directory
@@ -36,53 +33,8 @@ async def server(home: Home) -> AsyncIterator[RunningServer]:
         yield running
 
 
-class Client:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._received = b""
-        self._given = 0
-
-    def send(self, data: bytes) -> None:
-        self._writer.write(data)
-
-    async def message(self) -> dict[str, Any]:
-        """The next message, whole, out of whatever pieces the socket gives."""
-        async with asyncio.timeout(10):
-            while len(known := list(messages(self._received))) <= self._given:
-                piece = await self._reader.read(65536)
-                assert piece, "the runner closed the socket"
-                self._received += piece
-        self._given += 1
-        return known[self._given - 1]
-
-    async def call(self, request: dict[str, Any]) -> dict[str, Any]:
-        self.send(frame({"t": REQUEST, "d": request, "n": "1"}))
-        answer = await self.message()
-        assert (answer["t"], answer["n"]) == (RESPONSE, "1")
-        return dict(answer["d"])
-
-    @property
-    def received(self) -> bytes:
-        return self._received
-
-
-@asynccontextmanager
-async def connected(home: Home, *, greeted: bool = True) -> AsyncIterator[Client]:
-    reader, writer = await asyncio.open_unix_connection(home.socket)
-    client = Client(reader, writer)
-    try:
-        if greeted:
-            client.send(GREETING + frame({"t": HELLO, "d": {}}))
-            assert (await client.message())["t"] == HELLO
-        yield client
-    finally:
-        writer.close()
-        await writer.wait_closed()
-
-
 async def test_a_hello_is_answered_with_the_clients_id(home: Home, server: RunningServer) -> None:
-    async with connected(home, greeted=False) as client:
+    async with connected(home.socket, greeted=False) as client:
         client.send(b'IPC\x8e{"t":0,"d":{}}')
         hello = await client.message()
 
@@ -93,7 +45,7 @@ async def test_a_hello_is_answered_with_the_clients_id(home: Home, server: Runni
 
 
 async def test_a_long_answer_has_its_length_in_base_128_big_end_first(home: Home, server: RunningServer) -> None:
-    async with connected(home) as client:
+    async with connected(home.socket) as client:
         before = len(client.received)
         await client.call({"type": "x" * 300})
     answer = client.received[before:]
@@ -103,7 +55,7 @@ async def test_a_long_answer_has_its_length_in_base_128_big_end_first(home: Home
 
 
 async def test_nothing_is_answered_before_the_hello(home: Home, server: RunningServer) -> None:
-    async with connected(home, greeted=False) as client:
+    async with connected(home.socket, greeted=False) as client:
         client.send(GREETING + frame({"t": REQUEST, "d": {"type": "list-jobs"}, "n": "1"}))
         assert (await client.message())["t"] == END
         with pytest.raises(AssertionError, match="the runner closed the socket"):
@@ -111,7 +63,7 @@ async def test_nothing_is_answered_before_the_hello(home: Home, server: RunningS
 
 
 async def test_an_idle_unregistered_runner_lists_no_server_and_no_job(home: Home, server: RunningServer) -> None:
-    async with connected(home) as client:
+    async with connected(home.socket) as client:
         assert await client.call({"type": "list-registered"}) == {"success": True, "data": {"servers": []}}
         assert await client.call({"type": "list-jobs"}) == {
             "success": True,
@@ -120,12 +72,12 @@ async def test_an_idle_unregistered_runner_lists_no_server_and_no_job(home: Home
 
 
 async def test_an_unknown_call_is_refused_by_name(home: Home, server: RunningServer) -> None:
-    async with connected(home) as client:
+    async with connected(home.socket) as client:
         assert await client.call({"type": "toString"}) == {"success": False, "error": "Unknown RPC call toString"}
 
 
 async def test_a_registration_that_no_server_hears_is_refused(home: Home, server: RunningServer) -> None:
-    async with connected(home) as client:
+    async with connected(home.socket) as client:
         answer = await client.call(
             {"type": "register", "url": "http://127.0.0.1:1", "registrationToken": "ptrrt-0", "runnerName": "a"},
         )
@@ -138,7 +90,7 @@ async def test_graceful_shutdown_of_an_idle_runner_is_acknowledged_and_ends_it(
     home: Home,
     server: RunningServer,
 ) -> None:
-    async with connected(home) as client:
+    async with connected(home.socket) as client:
         assert await client.call({"type": "graceful-shutdown"}) == {"success": True}
         end = await client.message()
         assert end == {"t": END, "d": {"m": "Server was shut down", "a": False}}
@@ -155,7 +107,7 @@ async def test_a_signal_ends_an_idle_runner_with_0(home: Home, server: RunningSe
 
 
 async def test_a_client_that_stays_connected_does_not_hold_the_exit_up(home: Home, server: RunningServer) -> None:
-    async with connected(home):
+    async with connected(home.socket):
         server.signal(signal.SIGTERM)
         assert await server.exit_code() == 0
 
@@ -163,7 +115,7 @@ async def test_a_client_that_stays_connected_does_not_hold_the_exit_up(home: Hom
 async def test_a_second_server_takes_the_socket_over(home: Home, server: RunningServer) -> None:
     async with running_server(home) as second:
         await second.wait_for_line("Server is ready to process jobs")
-        async with connected(home) as client:
+        async with connected(home.socket) as client:
             assert await client.call({"type": "graceful-shutdown"}) == {"success": True}
         assert await second.exit_code() == 0
 

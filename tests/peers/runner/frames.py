@@ -1,7 +1,10 @@
 """The frames of the runner's IPC socket (library net-ipc 2.2.2), written down from its bytes."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 GREETING: Final = b"IPC"
@@ -37,3 +40,47 @@ def messages(data: bytes) -> Iterator[dict[str, Any]]:
             return
         yield json.loads(data[index + 1 : end])
         data = data[end:]
+
+
+class Client:
+    """A connection to a runner's socket; each piece of what it received is kept."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._given = 0
+        self.received = b""
+
+    def send(self, data: bytes) -> None:
+        self._writer.write(data)
+
+    async def message(self) -> dict[str, Any]:
+        """The next message, whole, out of whatever pieces the socket gives."""
+        async with asyncio.timeout(10):
+            while len(known := list(messages(self.received))) <= self._given:
+                piece = await self._reader.read(65536)
+                assert piece, "the runner closed the socket"
+                self.received += piece
+        self._given += 1
+        return known[self._given - 1]
+
+    async def call(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.send(frame({"t": REQUEST, "d": request, "n": "1"}))
+        answer = await self.message()
+        assert (answer["t"], answer["n"]) == (RESPONSE, "1")
+        return dict(answer["d"])
+
+
+@asynccontextmanager
+async def connected(socket: Path, *, greeted: bool = True) -> AsyncIterator[Client]:
+    """A client of the runner's socket; without greeting the runner answers nothing."""
+    reader, writer = await asyncio.open_unix_connection(socket)
+    client = Client(reader, writer)
+    try:
+        if greeted:
+            client.send(GREETING + frame({"t": HELLO, "d": {}}))
+            assert (await client.message())["t"] == HELLO
+        yield client
+    finally:
+        writer.close()
+        await writer.wait_closed()

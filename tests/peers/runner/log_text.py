@@ -10,6 +10,9 @@ _CHANCE = (
     (re.compile(rf"(ptr?j?r?t)-(?:{_UUID}|…)"), r"\1-*"),
     (re.compile(_UUID), "*"),
     (re.compile(r"https?://[\w.-]*\w(?::\d+)?"), "URL"),
+    # How a server spaces its JSON is its own business.
+    (re.compile(r'(?<=\\":) '), ""),
+    (re.compile(r', (?=\\")'), ","),
     (re.compile(r"/\S*/peertube-runner-nodejs/"), "DIRECTORY/"),
     (re.compile(r"^(Registering|Registered|Unregistering|Unregistered) runner \S+"), r"\1 runner NAME"),
     (re.compile(r"Cannot unregister runner \S+"), "Cannot unregister runner NAME"),

@@ -21,23 +21,12 @@ _WRITTEN_HEADERS = ("content-type", "accept")
 Event = dict[str, Any]
 
 
-def _open_gate() -> asyncio.Event:
-    gate = asyncio.Event()
-    gate.set()
-    return gate
-
-
 @dataclass(slots=True)
 class Conversation:
-    """What was said so far, in the order in which it began.
-
-    Attributes:
-        downloads: cleared by a test that wants downloads to wait.
-    """
+    """What was said so far, in the order in which it began."""
 
     events: list[Event] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
-    downloads: asyncio.Event = field(default_factory=_open_gate)
 
     def add(self, event: Event) -> Event:
         self.events.append(event)
@@ -67,6 +56,39 @@ class Conversation:
         await self.wait_for(lambda: self.count(path_end) >= times)
 
 
+class Gate:
+    """Lets downloads pass, holds them, or lets some more of them pass.
+
+    Attributes:
+        holds_one: set once a download has come up to it.
+    """
+
+    def __init__(self) -> None:
+        self._passes = asyncio.Semaphore(0)
+        self._open = asyncio.Event()
+        self._open.set()
+        self.holds_one = asyncio.Event()
+
+    def hold(self) -> None:
+        self._open.clear()
+
+    def pass_one(self) -> None:
+        self._passes.release()
+
+    def open(self) -> None:
+        self._open.set()
+
+    async def through(self) -> None:
+        self.holds_one.set()
+        opened = asyncio.create_task(self._open.wait())
+        passed = asyncio.create_task(self._passes.acquire())
+        try:
+            await asyncio.wait([opened, passed], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            opened.cancel()
+            passed.cancel()
+
+
 class RecordingProxy:
     """Passes everything on.
 
@@ -74,12 +96,18 @@ class RecordingProxy:
         origin: where it listens.
         target: the origin to which it passes on.
         conversation: what was said.
+        downloads: through which downloads go.
+        refusals: by the end of a path: the status and problem with which the proxy answers itself.
     """
 
     def __init__(self) -> None:
         self.origin = ""
         self.target = ""
         self.conversation = Conversation()
+        self.downloads = Gate()
+        self.refusals: dict[str, tuple[int, Event]] = {}
+        self.refuses_sockets = False
+        self._sockets: set[web.WebSocketResponse] = set()
         self._session: aiohttp.ClientSession | None = None
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -87,8 +115,10 @@ class RecordingProxy:
             return await self._socket(request)
         body = await request.read()
         if "/files/" in request.path:
-            await self.conversation.downloads.wait()
-            return await self._pass_on(request, body)
+            # The answer is held, not the call: what the server does meanwhile to the job changes nothing about it.
+            answer = await self._pass_on(request, body)
+            await self.downloads.through()
+            return answer
         return await self._write_down(request, body)
 
     async def _write_down(self, request: web.Request, body: bytes) -> web.Response:
@@ -104,6 +134,9 @@ class RecordingProxy:
         return response
 
     async def _pass_on(self, request: web.Request, body: bytes) -> web.Response:
+        for path_end, (status, problem) in self.refusals.items():
+            if request.path.endswith(path_end):
+                return web.json_response(problem, status=status, content_type="application/problem+json")
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_HEADERS}
         session = self._client()
         async with session.request(
@@ -112,9 +145,12 @@ class RecordingProxy:
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_HEADERS}
             return web.Response(status=answer.status, body=await answer.read(), headers=kept)
 
-    async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
+        if self.refuses_sockets:
+            raise web.HTTPBadGateway
         runner = web.WebSocketResponse()
         await runner.prepare(request)
+        self._sockets.add(runner)
         self.conversation.add({"kind": "ws-open", "path": request.path_qs})
         async with self._client().ws_connect(self.target + request.path_qs) as server:
             pumps = [
@@ -124,6 +160,7 @@ class RecordingProxy:
             _, pending = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
             for pump in pending:
                 pump.cancel()
+        self._sockets.discard(runner)
         self.conversation.add({"kind": "ws-close"})
         await self.conversation.settle()
         return runner
@@ -145,6 +182,12 @@ class RecordingProxy:
         if self._session is None:
             self._session = aiohttp.ClientSession(auto_decompress=False)
         return self._session
+
+    async def lose_sockets(self) -> None:
+        """Closes the sockets of all runners, and refuses new ones."""
+        self.refuses_sockets = True
+        for socket in list(self._sockets):
+            await socket.close()
 
     async def close(self) -> None:
         if self._session is not None:
