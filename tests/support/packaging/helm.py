@@ -1,5 +1,6 @@
 """The real helm, on the real chart."""
 
+import functools
 import json
 import subprocess
 from collections.abc import Mapping
@@ -31,14 +32,18 @@ def run(*arguments: str, stdin: str = "") -> str:
 
 def render(values: Mapping[str, Any] | None = None, *, release: str = RELEASE, namespace: str = NAMESPACE) -> str:
     """The manifests as text, for a release with these values."""
-    return run(
-        "template", release, str(CHART), "--namespace", namespace, "--values", "-", stdin=json.dumps(values or {})
-    )
+    return _template(release, namespace, json.dumps(values or {}))
+
+
+@functools.cache
+def _template(release: str, namespace: str, values: str) -> str:
+    return run("template", release, str(CHART), "--namespace", namespace, "--values", "-", stdin=values)
 
 
 def manifests(values: Mapping[str, Any] | None = None, **release: str) -> list[Manifest]:
     """The manifests as objects."""
-    return [document for document in yaml.safe_load_all(render(values, **release)) if document]
+    # The loader in C: the CRD is long, and this is read for almost every test of the chart.
+    return [document for document in yaml.load_all(render(values, **release), Loader=yaml.CSafeLoader) if document]
 
 
 def notes(values: Mapping[str, Any] | None = None) -> str:

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client import Metric
 
+from runnerpool.api.conditions import ConditionType
+from runnerpool.api.reasons import Reason
+from runnerpool.metrics import Metrics
 from support.packaging import source_map
 from support.packaging.paths import ARCHITECTURE, CRD, ROOT, SAMPLES
 from support.packaging.pool_schema import complaints
@@ -102,3 +106,40 @@ def test_documents_name_no_place_of_this_machine() -> None:
     for path in documents():
         text = (ROOT / path).read_text()
         assert not re.search(r"/(work|root|home)/", text), path
+
+
+def test_operations_explain_every_condition_and_name_reasons_and_metrics_that_exist() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    table = page.partition("### Conditions")[2].partition("\n### ")[0]
+    conditions = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert conditions == [str(kind) for kind in ConditionType]
+    reasons = set(re.findall(r"`([A-Z][A-Za-z]+)`", page)) - set(conditions)
+    words = {"False", "True", "Unknown", "Desired", "Drain", "Abort", "Pending", "Terminating", "SchedulingGated"}
+    assert reasons - words <= {str(reason) for reason in Reason}
+    told = set(re.findall(r"\brunnerpool_\w+", page))
+    assert told <= {sample for family in Metrics().registry.collect() for sample in _names(family)}
+    assert len(told) > 8
+
+
+def _names(family: Metric) -> set[str]:
+    suffix = "_total" if family.type == "counter" else ""
+    return {f"{family.name}{suffix}"}
+
+
+def test_the_rights_in_the_security_page_are_the_charts() -> None:
+    page = (ROOT / "SECURITY.md").read_text()
+    rows = re.findall(
+        r"^\| (pools|pools' status|pods|Secrets|events|namespace `kube-system`) \| ([a-z, ]+) \|", page, re.MULTILINE
+    )
+    told = {what: set(verbs.split(", ")) for what, verbs in rows}
+    resources = {
+        "transcodingrunnerpools": "pools",
+        "transcodingrunnerpools/status": "pools' status",
+        "secrets": "Secrets",
+        "namespaces": "namespace `kube-system`",
+    }
+    [role] = [
+        d for d in yaml.safe_load_all((ROOT / "deploy" / "install.yaml").read_text()) if d["kind"] == "ClusterRole"
+    ]
+    given = {resources.get(rule["resources"][0], rule["resources"][0]): set(rule["verbs"]) for rule in role["rules"]}
+    assert told == given
