@@ -28,7 +28,8 @@ _FINISHED = re.compile(r"^\[\S+\] Finished processing job of type (\S+): (\S+)")
 _HANDED_BACK = re.compile(r"^Aborting job (\S+) on ")
 _FAILED = re.compile(r"^(Cannot process job|Unknown job \S+ to process)")
 _ROUND_OPENS = re.compile(r"^Checking available jobs on ")
-_ROUND_TELLS = re.compile(r"^Requesting jobs on ")
+# Only a verbose runner says these; it then tells the end of every round, also of one that found nothing.
+_ROUND_TELLS = re.compile(r"^(Requesting jobs on|No job available on) ")
 _ROUND_CLOSES = re.compile(
     r"^(\[\S+\] Processing job of type|Do not process more jobs|No job available on|Cannot request/accept job"
     r"|Runner job is not in pending state|Unregistering )"
@@ -106,11 +107,10 @@ class RunnerLog:
         if _ROUND_OPENS.match(text):
             self.ready = True
             self._round_since = self.clock()
-        elif _ROUND_TELLS.match(text):
-            # Only a verbose runner says so; then it also says when it found nothing.
-            self._tells_ends = True
         elif _ROUND_CLOSES.match(text):
             self._round_since = None
+        if _ROUND_TELLS.match(text):
+            self._tells_ends = True
 
     def _notice_job(self, text: str) -> None:
         if match := _STARTED.match(text):

@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import IO
 
 from runnerpool_agent.reaper import Reaper
 
@@ -32,14 +33,19 @@ class RunnerCommand:
 class RunnerProcess:
     """The running process. `code` is None while it runs, else the exit status, or minus the signal that ended it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, reaper: Reaper) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, output: IO[bytes], reaper: Reaper) -> None:
         self._process = process
+        self._output = output
         self._reaper = reaper
         self.code: int | None = None
 
     @classmethod
     async def start(cls, command: RunnerCommand, reaper: Reaper) -> "RunnerProcess":
         """Start it. Raises OSError when the program can't be run."""
+        # A pipe of our own: with asyncio's, Process.wait() waits for every holder of the other end in Python 3.11, and
+        # an FFmpeg left behind is one (https://github.com/python/cpython/issues/119710).
+        reading, writing = os.pipe()
+        output = os.fdopen(reading, "rb", buffering=0)
         process: asyncio.subprocess.Process | None = None
         reaper.starting()
         try:
@@ -47,13 +53,16 @@ class RunnerProcess:
                 *command.arguments,
                 env=dict(command.environment),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
+                stdout=writing,
+                stderr=writing,
                 start_new_session=True,
             )
         finally:
+            os.close(writing)
             reaper.started(None if process is None else process.pid)
-        return cls(process, reaper)
+            if process is None:
+                output.close()
+        return cls(process, output, reaper)
 
     @property
     def pid(self) -> int:
@@ -88,9 +97,14 @@ class RunnerProcess:
                 await reading
 
     async def _read(self, on_line: Callable[[str], None]) -> None:
-        assert self._process.stdout is not None  # noqa: S101 - asked for above
-        async for line in lines(self._process.stdout):
-            on_line(line)
+        stream = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), self._output)
+        try:
+            async for line in lines(stream):
+                on_line(line)
+        finally:
+            transport.close()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process.returncode is None:

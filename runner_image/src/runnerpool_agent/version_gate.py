@@ -62,6 +62,7 @@ async def _ask(command: Sequence[str], environment: Mapping[str, str]) -> str:
         output, _ = await process.communicate()
     except asyncio.CancelledError:
         process.kill()
-        await process.wait()
+        # Again, to the end of its output: a pipe left open would outlive the event loop.
+        await process.communicate()
         raise
     return output.decode(errors="replace")

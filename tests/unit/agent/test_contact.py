@@ -1,0 +1,83 @@
+import asyncio
+
+import httpx
+import pytest
+
+from runnerpool_agent import contact as module
+from runnerpool_agent.contact import Contact, ping, ping_client
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_before_the_first_answer_there_is_no_contact() -> None:
+    contact = Contact(Clock())
+    assert not contact.ok
+    assert not contact.known
+
+
+def test_one_miss_is_weather_and_two_are_a_loss() -> None:
+    clock = Clock()
+    contact = Contact(clock)
+    contact.answered()
+    assert contact.ok
+    contact.missed()
+    assert contact.ok
+    clock.now = 10.0
+    contact.missed()
+    assert not contact.ok
+    clock.now = 20.0
+    assert contact.lost_seconds() == 20.0
+    contact.answered()
+    assert contact.ok
+    assert contact.lost_seconds() == 0.0
+
+
+def test_a_miss_at_the_start_is_no_contact() -> None:
+    contact = Contact(Clock())
+    contact.missed()
+    assert contact.known
+    assert not contact.ok
+    contact.missed()
+    assert not contact.ok
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"),
+    [(200, None), (204, None), (429, None), (404, "HTTP 404"), (502, "HTTP 502"), (302, "HTTP 302")],
+)
+async def test_an_answer_is_judged_by_its_status(status: int, failure: str | None) -> None:
+    paths: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.path)
+        return httpx.Response(status)
+
+    async with httpx.AsyncClient(base_url="http://x", transport=httpx.MockTransport(answer)) as client:
+        assert await ping(client) == failure
+    assert paths == ["/api/v1/ping"]
+
+
+async def test_a_closed_port_is_a_miss() -> None:
+    async with ping_client("http://127.0.0.1:9") as client:
+        assert "ConnectError" in (await ping(client) or "")
+
+
+@pytest.mark.looptime
+async def test_an_answer_that_drips_is_a_miss_after_five_seconds() -> None:
+    async def answer(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(60)
+        return httpx.Response(200)
+
+    async with httpx.AsyncClient(base_url="http://x", transport=httpx.MockTransport(answer)) as client:
+        assert "TimeoutError" in (await ping(client) or "")
+    assert asyncio.get_running_loop().time() == module.TIMEOUT_SECONDS
+
+
+def test_the_client_goes_directly_even_where_a_proxy_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
+    assert not ping_client("http://x")._mounts
