@@ -1,0 +1,274 @@
+"""The operator as a process under its own ServiceAccount, on a real API server; the tests play the kubelet."""
+
+import json
+import signal
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from support.cluster.backends import ClusterBackend
+from support.cluster.processes import ProcessIdentity, start, stop
+from support.stage import pools
+from support.stage.operatorlog import complaints_of
+from support.stage.peertube import PeerTube, running_peertube
+from support.stage.pools import POOL_KIND, WEB_VIDEO, PoolOrder
+from support.stage.waiting import until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@dataclass
+class Ground:
+    """A namespace with a pool, a server, and an operator that watches this namespace alone."""
+
+    cluster: ClusterBackend
+    namespace: str
+    server: PeerTube
+    kubeconfig: Path
+    directory: Path
+    metrics_port: int
+    health_port: int
+    operator: ProcessIdentity | None = None
+    runs: int = 0
+
+    def run_operator(self) -> None:
+        self.runs += 1
+        program = str(Path(sys.executable).with_name("runnerpool"))
+        options = {
+            "runner-image": "localhost/none:1",
+            "kubeconfig": self.kubeconfig,
+            "namespace": self.namespace,
+            "poll-period-seconds": 1,
+            "metrics-port": self.metrics_port,
+            "health-port": self.health_port,
+        }
+        command = [program, "run", *(f"--{name}={value}" for name, value in options.items())]
+        self.operator = start("operator", command, log=self.log(self.runs), outlives_starter=False)
+        until(lambda: self.probe("/readyz") == 200, "a ready operator", seconds=30, evidence=self.last_log)
+
+    def log(self, run: int) -> Path:
+        return self.directory / f"operator-{run}.log"
+
+    def last_log(self) -> str:
+        return self.log(self.runs).read_text()[-2000:]
+
+    def stop_operator(self, *, hard: bool = False) -> None:
+        if self.operator is None:
+            return
+        if hard:
+            import os
+
+            os.kill(self.operator.pid, signal.SIGKILL)
+        stop(self.operator, grace_seconds=10)
+        self.operator = None
+
+    def probe(self, path: str) -> int:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}{path}", timeout=2) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+        except OSError:
+            return 0
+
+    def metrics(self) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def kubectl(self, *arguments: str, check: bool = True) -> str:
+        return self.cluster.kubectl(*arguments, f"--namespace={self.namespace}", check=check).stdout
+
+    def pods(self) -> list[dict]:
+        return json.loads(self.kubectl("get", "pods", "--output=json"))["items"]
+
+    def pool(self) -> dict:
+        return json.loads(self.kubectl("get", POOL_KIND, "vod", "--output=json"))
+
+    def pods_with(self, test) -> list[str]:
+        return sorted(pod["metadata"]["name"] for pod in self.pods() if test(pod))
+
+    def play(self, pod: str, status: dict) -> None:
+        patch = json.dumps({"status": status})
+        self.kubectl("patch", "pod", pod, "--subresource=status", "--type=merge", f"--patch={patch}")
+
+    def end(self, pod: str) -> None:
+        self.play(pod, {"phase": "Succeeded"})
+
+    def rows(self) -> list[str]:
+        return sorted(row["name"] for row in self.server.client.runners())
+
+
+def ungated(pod: dict) -> bool:
+    return not pod["spec"].get("schedulingGates")
+
+
+def draining(pod: dict) -> bool:
+    return "runnerpool.dev/drain" in pod["metadata"].get("annotations", {})
+
+
+@pytest.fixture
+def ground(
+    control_plane: ClusterBackend, operator_kubeconfig: Path, restricted_namespace: str, tmp_path: Path
+) -> Iterator[Ground]:
+    with _ground(control_plane, operator_kubeconfig, restricted_namespace, tmp_path) as made:
+        yield made
+    logs = sorted(tmp_path.glob("operator-*.log"))
+    assert complaints_of(logs, [made.server.password]) == []
+
+
+@contextmanager
+def _ground(cluster: ClusterBackend, kubeconfig: Path, namespace: str, directory: Path) -> Iterator[Ground]:
+    with running_peertube("127.0.0.1", directory) as server:
+        made = Ground(
+            cluster=cluster,
+            namespace=namespace,
+            server=server,
+            kubeconfig=kubeconfig,
+            directory=directory,
+            metrics_port=free_port(),
+            health_port=free_port(),
+        )
+        order = PoolOrder(server_url=server.url, password=server.password, job_types=(WEB_VIDEO,), max_replicas=2)
+        pools.apply(cluster, namespace, order)
+        try:
+            made.run_operator()
+            yield made
+        finally:
+            made.stop_operator()
+            # Nobody is left to take our finalizer off.
+            patch = '{"metadata": {"finalizers": []}}'
+            made.kubectl("patch", POOL_KIND, "vod", "--type=merge", f"--patch={patch}", check=False)
+
+
+def test_jobs_bring_pods_up_to_the_cap_and_their_end_takes_everything_away(ground: Ground):
+    ground.server.client.enqueue(WEB_VIDEO, count=4)
+    names = until(
+        lambda: len(found := ground.pods_with(ungated)) == 2 and found,
+        "two ungated pods",
+        seconds=15,
+        evidence=ground.last_log,
+    )
+    assert ground.rows() == names
+    secrets = json.loads(ground.kubectl("get", "secrets", "--output=json"))["items"]
+    assert sorted(secret["metadata"]["name"] for secret in secrets) == ["peertube-admin", *names]
+
+    for name in names:
+        ground.end(name)
+    until(
+        lambda: not set(ground.pods_with(lambda _: True)) & set(names), "the first pods gone", seconds=15,
+        evidence=ground.last_log,
+    )  # fmt: skip
+    assert not set(ground.rows()) & set(names)
+
+
+def test_a_pool_deleted_while_the_operator_is_dead_goes_when_it_is_back(ground: Ground):
+    ground.server.client.enqueue(WEB_VIDEO, count=1)
+    (name,) = until(lambda: ground.pods_with(ungated), "an ungated pod", seconds=15, evidence=ground.last_log)
+    ground.stop_operator(hard=True)
+
+    ground.kubectl("delete", POOL_KIND, "vod", "--wait=false")
+    ground.run_operator()
+    # It was never scheduled, so there is nobody in it to drain: it goes at once.
+    until(
+        lambda: not ground.kubectl("get", POOL_KIND, "--output=name"),
+        "the pool gone",
+        seconds=20,
+        evidence=ground.last_log,
+    )
+
+    assert ground.pods_with(lambda pod: pod["metadata"]["name"] == name) == []
+    assert ground.rows() == []
+
+
+def test_a_scheduled_pod_of_a_deleted_pool_is_told_to_drain_and_never_deleted_alive(ground: Ground):
+    ground.server.client.enqueue(WEB_VIDEO, count=1)
+    (name,) = until(lambda: ground.pods_with(ungated), "an ungated pod", seconds=15, evidence=ground.last_log)
+    binding = {
+        "apiVersion": "v1",
+        "kind": "Binding",
+        "metadata": {"name": name},
+        "target": {"kind": "Node", "name": "n"},
+    }
+    path = f"/api/v1/namespaces/{ground.namespace}/pods/{name}/binding"
+    ground.cluster.kubectl("create", "--raw", path, "--filename=-", stdin=json.dumps(binding))
+    ground.play(name, {"phase": "Running"})
+
+    ground.kubectl("delete", POOL_KIND, "vod", "--wait=false")
+    until(lambda: ground.pods_with(draining) == [name], "a drain order", seconds=10, evidence=ground.last_log)
+    (pod,) = ground.pods()
+    assert "deletionTimestamp" not in pod["metadata"]
+
+    ground.end(name)
+    until(
+        lambda: not ground.kubectl("get", POOL_KIND, "--output=name"),
+        "the pool gone",
+        seconds=20,
+        evidence=ground.last_log,
+    )
+    assert ground.rows() == []
+
+
+def test_a_pool_at_rest_is_not_written_to(ground: Ground):
+    until(lambda: ground.pool().get("status", {}).get("lastDecision"), "a first decision", seconds=15)
+    version = until(lambda: _steady_version(ground), "a status that stays as it is", seconds=20)
+
+    # Each job list that the server gives meanwhile is a pass's worth of news at most.
+    ground.server.client.statistics()
+    assert ground.pool()["metadata"]["resourceVersion"] == version
+    passes = [line for line in ground.metrics().splitlines() if line.startswith("runnerpool_passes_total")]
+    assert sum(float(line.rsplit(" ", 1)[1]) for line in passes) < 10
+
+
+def _steady_version(ground: Ground) -> str | None:
+    import time
+
+    before = ground.pool()["metadata"]["resourceVersion"]
+    time.sleep(3)  # three poll periods in which nothing happens are what is waited for
+    return before if ground.pool()["metadata"]["resourceVersion"] == before else None
+
+
+def test_the_operator_tells_of_its_health_and_stops_within_seconds_leaving_pods_alone(ground: Ground):
+    ground.server.client.enqueue(WEB_VIDEO, count=1)
+    names = until(lambda: ground.pods_with(ungated), "an ungated pod", seconds=15, evidence=ground.last_log)
+    assert ground.probe("/healthz") == 200
+    assert 'runnerpool_build_info{version="' in ground.metrics()
+
+    process = ground.operator
+    ground.stop_operator()
+
+    assert process is not None
+    assert not process.alive
+    assert "stopped; runner pods go on" in ground.last_log()
+    assert ground.pods_with(ungated) == names
+
+
+def test_without_a_way_to_the_api_server_the_operator_says_so_and_exits_2(tmp_path: Path):
+    import os
+    import subprocess
+
+    environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("runnerpool")), "run", "--runner-image=localhost/none:1"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env=environment,
+    )
+
+    assert done.returncode == 2
+    assert "give --kubeconfig" in done.stderr
