@@ -59,7 +59,7 @@ def _line(text: str) -> Line | None:
 @contextmanager
 def followed(cluster: ClusterBackend, namespace: str, pod: str, directory: Path) -> Iterator[AgentLog]:
     """The log of a pod that runs, kept in a file also when the pod is gone."""
-    path = directory / f"{pod}.log"
+    path = directory / f"agent-{pod}.log"
     with path.open("w") as file:
         process = kubectl_process(cluster, "logs", "--follow", f"--namespace={namespace}", pod, output=file.fileno())
     try:

@@ -21,6 +21,7 @@ from support.stage.waiting import until
 
 Json = dict[str, Any]
 
+AGENT_PORT = 8080
 _START_SECONDS = 15.0
 
 
@@ -60,7 +61,7 @@ class KubeReader:
 
     def agent_status(self, namespace: str, pod: str) -> Json | None:
         """The agent's own report, `/status`; None while it does not answer."""
-        return self.find(f"/api/v1/namespaces/{namespace}/pods/{pod}:http/proxy/status")
+        return self.find(f"/api/v1/namespaces/{namespace}/pods/{pod}:{AGENT_PORT}/proxy/status")
 
     def close(self) -> None:
         self._http.close()
@@ -179,14 +180,10 @@ class PodWatch:
 
 
 def documents(lines: Iterator[str] | Any) -> Iterator[Json]:
-    """The JSON objects that kubectl prints one after the other, each on lines of its own."""
-    text: list[str] = []
+    """The JSON objects that kubectl prints one after the other, each on a line of its own; other lines are its words."""
     for line in lines:
         if line.startswith("{"):
-            text = []
-        text.append(line)
-        if line.startswith("}"):
-            yield json.loads("".join(text))
+            yield json.loads(line)
 
 
 @contextmanager

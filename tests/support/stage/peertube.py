@@ -17,7 +17,7 @@ from support.stage.errors import StageError
 from support.stage.videos import VideoSpec
 from support.stage.waiting import until
 
-USERNAME = "root"
+_TESTS = Path(__file__).parents[2]
 _START_SECONDS = 20.0
 _STOP_GRACE_SECONDS = 5.0
 
@@ -85,7 +85,9 @@ def start_peertube(address: str, directory: Path, *, outlives_starter: bool = Fa
     password_file.write_text(password)
     port = _free_port(address)
     url, log = f"http://{address}:{port}", directory / "peertube.log"
-    command = [sys.executable, "-m", "peers.peertube", f"--listen={address}:{port}", f"--public-url={url}"]
+    # pytest finds `peers` by a setting of its own that a program it starts knows nothing of.
+    command = ["env", f"PYTHONPATH={_TESTS}", sys.executable, "-m", "peers.peertube"]
+    command += [f"--listen={address}:{port}", f"--public-url={url}"]
     command += [f"--data-dir={directory / 'data'}", f"--password-file={password_file}"]
     process = start("peertube", command, log=log, outlives_starter=outlives_starter)
     try:

@@ -14,7 +14,7 @@ def _event(kind: str, name: str) -> Json:
 
 
 def _watch(*events: Json) -> PodWatch:
-    text = "No resources found\n" + "".join(json.dumps(event, indent=4) + "\n" for event in events)
+    text = "No resources found\n" + "".join(json.dumps(event) + "\n" for event in events)
     process = subprocess.Popen(
         [sys.executable, "-c", f"print({text!r}, flush=True); import signal; signal.pause()"],
         stdout=subprocess.PIPE,
@@ -24,7 +24,7 @@ def _watch(*events: Json) -> PodWatch:
 
 
 def test_documents_are_told_apart_and_other_lines_are_passed_over() -> None:
-    lines = ["warning: x", "{", '    "a": {', '        "b": 1', "    }", "}", "{", "}"]
+    lines = ["warning: x\n", '{"a": {"b": 1}}\n', "\n", "{}\n"]
     assert list(documents(iter(lines))) == [{"a": {"b": 1}}, {}]
 
 

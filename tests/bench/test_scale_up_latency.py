@@ -1,0 +1,113 @@
+"""From a job in the queue of an empty pool to its pod: no longer than the poll period and one second."""
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from support.cluster.backends import ClusterBackend
+from support.cluster.processes import start, stop
+from support.packaging import helm
+from support.packaging.paths import CHART
+from support.stage import pools
+from support.stage.kube import PodWatch, pod_watch
+from support.stage.operator import create_restricted_namespace
+from support.stage.operatorlog import complaints_of
+from support.stage.peertube import PeerTube, running_peertube
+from support.stage.pools import WEB_VIDEO, PoolOrder
+from support.stage.waiting import until
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(400)]
+
+TRIES = 10
+ALLOWANCE_SECONDS = 1.0
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    cluster: ClusterBackend
+    namespace: str
+    server: PeerTube
+    watch: PodWatch
+
+
+@pytest.fixture(scope="module")
+def operator_kubeconfig(control_plane: ClusterBackend) -> Path:
+    """The rights that the chart gives to the operator. There is no node, so its Deployment stays without a pod."""
+    create_restricted_namespace(control_plane, helm.NAMESPACE)
+    arguments = ["install", helm.RELEASE, str(CHART), f"--namespace={helm.NAMESPACE}"]
+    helm.run(*arguments, f"--kubeconfig={control_plane.kubeconfig}")
+    return control_plane.service_account_kubeconfig(helm.NAMESPACE, "runnerpool")
+
+
+@pytest.mark.parametrize("period", [5, 2])
+def test_a_job_for_an_empty_pool_has_its_pod_within_the_poll_period_and_a_second(
+    control_plane: ClusterBackend, operator_kubeconfig: Path, tmp_path: Path, period: int
+) -> None:
+    with ExitStack() as stack:
+        ground = stack.enter_context(_ground(control_plane, tmp_path, f"bench-{period}"))
+        stack.enter_context(_operator(operator_kubeconfig, tmp_path / "operator.log", period))
+        _wait_for_pool(ground)
+        # The phases of the polling at which jobs come are spread evenly.
+        latencies = [_try(ground, period, phase=number / TRIES) for number in range(TRIES)]
+    figures = f"min {min(latencies):.2f} s, median {statistics.median(latencies):.2f} s, max {max(latencies):.2f} s"
+    print(f"\njob in the queue -> pod ADDED, polling every {period} s, {TRIES} tries: {figures}")
+    assert max(latencies) <= period + ALLOWANCE_SECONDS
+    assert complaints_of([tmp_path / "operator.log"], [ground.server.password]) == []
+
+
+@contextmanager
+def _ground(cluster: ClusterBackend, directory: Path, namespace: str) -> Iterator[Ground]:
+    create_restricted_namespace(cluster, namespace)
+    with running_peertube(LOOPBACK, directory) as server, pod_watch(cluster, namespace) as watch:
+        order = PoolOrder(
+            server_url=server.url, password=server.password, job_types=(WEB_VIDEO,), max_replicas=1, idle_seconds=0
+        )
+        pools.apply(cluster, namespace, order)
+        yield Ground(cluster=cluster, namespace=namespace, server=server, watch=watch)
+
+
+@contextmanager
+def _operator(kubeconfig: Path, log: Path, period: int) -> Iterator[None]:
+    program = str(Path(sys.executable).with_name("runnerpool"))
+    command = [program, "run", "--runner-image=localhost/none:1", f"--kubeconfig={kubeconfig}"]
+    command += [f"--poll-period-seconds={period}", "--metrics-port=0", "--health-port=0"]
+    process = start("operator", command, log=log, outlives_starter=False)
+    try:
+        yield
+        assert process.alive, f"the operator ended: {log.read_text()[-2000:]}"
+    finally:
+        assert stop(process, grace_seconds=15), "the operator did not stop on SIGTERM"
+
+
+def _wait_for_pool(ground: Ground) -> None:
+    ground.cluster.kubectl(
+        "wait", "trp/vod", f"--namespace={ground.namespace}", "--for=condition=Ready", "--timeout=30s"
+    )
+
+
+def _try(ground: Ground, period: int, *, phase: float) -> float:
+    """One job's latency in seconds. Its pod is gone again afterwards, and the operator knows that the queue is empty."""
+    until(lambda: _empty(ground), "an empty pool", seconds=period + 30)
+    time.sleep(phase * period)
+    begin = time.monotonic()
+    (job,) = ground.server.client.enqueue(WEB_VIDEO)
+    added = ground.watch.wait("ADDED", since=begin, seconds=period + 20)
+    ground.server.client.cancel(job)
+    return added.at - begin
+
+
+def _empty(ground: Ground) -> bool:
+    """No pod, no row, and no job in the queue as the operator has read it: the next pod is for the next job."""
+    if ground.watch.pods() or ground.server.client.runners():
+        return False
+    shown = ground.cluster.kubectl("get", "trp/vod", f"--namespace={ground.namespace}", "--output=json")
+    status = json.loads(shown.stdout)["status"]
+    return int(status["queue"]["pending"]) == 0 and int(status["desiredReplicas"]) == 0

@@ -1,0 +1,110 @@
+"""The main job, on a real node: from an empty pool through the cap and back to nothing."""
+
+import json
+import time
+from collections.abc import Iterable
+
+import pytest
+
+from support.stage.figures import figures
+from support.stage.kube import PodEvent
+from support.stage.operator import Operator
+from support.stage.outputs import all_problems
+from support.stage.site import Site
+from support.stage.videos import VideoSpec, sound
+from support.stage.waiting import until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(480)]
+
+MAX_REPLICAS = 3
+VIDEOS = (
+    VideoSpec(name="first", width=640, height=360, seconds=4),
+    VideoSpec(name="upright", width=240, height=426, seconds=4),
+    VideoSpec(name="silent", width=256, height=144, seconds=5, sound=False),
+    sound("talk", 8),
+    *(VideoSpec(name=f"small {number}", width=426, height=240, seconds=3 + number) for number in range(3)),
+    *(VideoSpec(name=f"tiny {number}", width=256, height=144, seconds=3 + number) for number in range(3)),
+)
+TRANSCODED_SECONDS = 300
+GONE_SECONDS = 60
+
+
+def test_ten_videos_are_transcoded_by_pods_that_come_and_go_and_leave_nothing(operator: Operator, here: Site) -> None:
+    here.create_pool(max_replicas=MAX_REPLICAS, idle_seconds=5)
+    assert here.leftovers() == []
+
+    uploads = here.server.upload(VIDEOS)
+    assert len(uploads) == 10
+    until(lambda: not here.server.open_jobs(), "the end of all jobs", seconds=TRANSCODED_SECONDS,
+          evidence=here.describe, every=1)  # fmt: skip
+    done = time.monotonic()
+    here.await_nothing_left(seconds=GONE_SECONDS)
+    print(f"nothing left {time.monotonic() - done:.1f} s after the last result")
+
+    results = here.server.results(uploads)
+    assert all(video.complete for _, video in results)
+    assert all_problems(results) == []
+    told = here.server.client.statistics()
+    assert (told.aborts, told.reclaims, told.errors, told.orphans) == (0, 0, 0, ())
+    assert most_takers(here.watch.events()) == MAX_REPLICAS
+    run = figures(told.jobs)
+    assert sum(run.jobs.values()) == sum(len(video.outputs) for _, video in results)
+    print(f"{sum(run.jobs.values())} jobs, {run.wall_seconds:.1f} s wall, parallelism {run.parallelism:.2f}")
+
+
+def most_takers(events: Iterable[PodEvent]) -> int:
+    """The most pods that could take work at any one moment."""
+    takers: set[str] = set()
+    most = 0
+    for event in events:
+        metadata, phase = event.pod["metadata"], event.pod["status"].get("phase")
+        ended = event.kind == "DELETED" or phase in {"Succeeded", "Failed"} or "deletionTimestamp" in metadata
+        if ended or "runnerpool.dev/drain" in metadata.get("annotations", {}):
+            takers.discard(event.name)
+        else:
+            takers.add(event.name)
+        most = max(most, len(takers))
+    return most
+
+
+def test_ffmpeg_runs_with_the_pools_threads_and_niceness(here: Site) -> None:
+    here.create_pool(max_replicas=1, threads=3, nice=7, env={"STAND_IN_READ_RATE": "1"})
+    (job,) = here.enqueue(1, seconds=40)
+    pod = here.await_holders([job])[job]
+
+    def ffmpeg() -> str | None:
+        processes = here.kubectl("exec", pod, "--", "ps", "-e", "-o", "ni,args").splitlines()
+        return next((line for line in processes if "ffmpeg" in line and "-threads" in line), None)
+
+    found = until(ffmpeg, f"FFmpeg in pod {pod}", seconds=30)
+    assert found is not None
+    niceness, *arguments = found.split()
+    assert niceness == "7"
+    assert arguments[arguments.index("-threads") + 1] == "3"
+    here.server.client.cancel(job)
+
+
+def test_the_operator_works_in_restricted_namespaces_under_few_rights_of_its_own(
+    operator: Operator, here: Site
+) -> None:
+    deployment = json.loads(
+        operator.cluster.kubectl(
+            "get", "deployment", "runnerpool", "--namespace=runnerpool-system", "--output=json"
+        ).stdout
+    )
+    account = deployment["spec"]["template"]["spec"]["serviceAccountName"]
+    assert account == "runnerpool"
+    for namespace in (here.namespace, "runnerpool-system"):
+        enforced = operator.cluster.kubectl("get", "namespace", namespace, "--output=json").stdout
+        assert json.loads(enforced)["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+    def may(verb: str, resource: str) -> bool:
+        who = f"--as=system:serviceaccount:runnerpool-system:{account}"
+        asked = operator.cluster.kubectl("auth", "can-i", verb, resource, who, f"--namespace={here.namespace}",
+                                         check=False)  # fmt: skip
+        return asked.stdout.strip() == "yes"
+
+    assert may("create", "pods")
+    assert may("get", "secrets")
+    refused = [("list", "secrets"), ("create", "pods/exec"), ("get", "nodes"), ("update", "deployments"), ("*", "*")]
+    assert [pair for pair in refused if may(*pair)] == []

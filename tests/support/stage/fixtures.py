@@ -1,0 +1,78 @@
+"""The installed operator and a place to try it on, as pytest fixtures."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from support.cluster import requirements
+from support.cluster.backends import ClusterBackend
+from support.stage import images
+from support.stage.images import Images
+from support.stage.kube import KubeReader, kube_reader
+from support.stage.operator import Operator
+from support.stage.operatorlog import complaints_of
+from support.stage.site import Site, site
+
+SiteMaker = Callable[[], Site]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build the images that the collected tests need before the first test's timeout begins to count."""
+    if session.config.option.collectonly or requirements.unmet(node=True):
+        return
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    if "operator" not in wanted:
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        images.build(images.stand_in())
+
+
+@pytest.fixture(scope="session")
+def operator_images(node_cluster: ClusterBackend) -> Images:
+    """Operator and runner, on the node; the runner is the stand-in, whose jobs can be made to last."""
+    built = images.build(images.stand_in())
+    for image in built:
+        node_cluster.load(image)
+    return built
+
+
+@pytest.fixture(scope="session")
+def kube(node_cluster: ClusterBackend) -> Iterator[KubeReader]:
+    with kube_reader(node_cluster) as reader:
+        yield reader
+
+
+@pytest.fixture(scope="session")
+def operator(
+    node_cluster: ClusterBackend, operator_images: Images, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Operator]:
+    """The operator in the cluster, installed from the chart, under its own rights."""
+    installed = Operator(node_cluster, tmp_path_factory.mktemp("operator-log"))
+    installed.install(operator_images.operator.reference, operator_images.runner.reference)
+    yield installed
+    installed.stop_following()
+
+
+@pytest.fixture
+def new_site(operator: Operator, kube: KubeReader, tmp_path: Path) -> Iterator[SiteMaker]:
+    """Makes places; afterwards the operator's log is scanned for faults and for the secrets of these places."""
+    sites: list[Site] = []
+    with ExitStack() as stack:
+
+        def make() -> Site:
+            sites.append(stack.enter_context(site(operator.cluster, kube, tmp_path)))
+            return sites[-1]
+
+        yield make
+    secrets = [made.server.password for made in sites]
+    logs = [*operator.log_files(), *tmp_path.glob("agent-*.log")]
+    assert complaints_of(logs, secrets) == []
+
+
+@pytest.fixture
+def here(new_site: SiteMaker) -> Site:
+    """A restricted namespace and a PeerTube server."""
+    return new_site()
