@@ -211,7 +211,9 @@ class ServerPoller:
         began = loop.time()
         # The mark comes first: what changes between it and the full read is seen again at the next look.
         mark = await self._client.change_mark()
-        self._answer_seconds.append(loop.time() - began)
+        if self._mark is not None:
+            # The first look pays for connection and login too, which say nothing of what a look costs the server.
+            self._answer_seconds.append(loop.time() - began)
         overdue = began - self._full_read_at >= self._pace.full_read
         wanted = self._full_read_wanted.is_set() or isinstance(self.reading, QueueUnknown)
         if not (wanted or overdue or mark != self._mark):
