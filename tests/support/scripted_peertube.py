@@ -1,5 +1,6 @@
 """A PeerTube whose every answer the test writes by hand, in place of the network."""
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import Callable
@@ -133,8 +134,9 @@ class ScriptedPeerTube:
         """Answer so from now on."""
         self._rows[method, path] = deque(answers)
 
-    def handle(self, request: httpx.Request) -> httpx.Response:
+    async def handle(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
+        await asyncio.sleep(0)  # as on a network, other calls get on meanwhile
         row = self._rows.get((request.method, request.url.path))
         if row is None:
             return problem(404).response()

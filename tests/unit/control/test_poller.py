@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from pydantic import SecretStr
@@ -248,7 +249,7 @@ async def test_a_slow_server_is_looked_at_less_often(seconds: float, period: flo
     async with polling(server, pace=Pace(full_read=10**6)):
         await asyncio.sleep(seconds * 10 + period * 3)
 
-    gaps = [later - earlier for earlier, later in zip(server.looks[1:], server.looks[2:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(server.looks[1:])]
     assert gaps
     assert all(gap == pytest.approx(period) for gap in gaps)
 
@@ -322,7 +323,7 @@ async def test_failures_are_followed_by_growing_pauses_up_to_a_minute() -> None:
     async with polling(server):
         await asyncio.sleep(400)
 
-    gaps = [later - earlier for earlier, later in zip(server.looks, server.looks[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(server.looks)]
     assert gaps == [5.0, 10.0, 20.0, 40.0, *([60.0] * 5)]
 
 
@@ -352,7 +353,7 @@ async def test_the_default_draw_stays_within_its_bounds() -> None:
     task.cancel()
     await asyncio.wait([task])
 
-    gaps = [later - earlier for earlier, later in zip(server.looks, server.looks[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(server.looks)]
     assert 2.5 <= gaps[0] <= 5.0
     assert 5.0 <= gaps[1] <= 10.0
 

@@ -28,7 +28,7 @@ from runnerpool.peertube.errors import (
 )
 from runnerpool.peertube.failures import connection_failure
 from runnerpool.peertube.telemetry import Operation
-from runnerpool.peertube.transport import BODY_LIMIT_BYTES, Answer, Call, Transport
+from runnerpool.peertube.transport import BODY_LIMIT_BYTES, CONNECTIONS, Answer, Call, Transport
 from support.bad_server import Behaviour, answers, bad_server, endless, says, silent
 from support.scripted_peertube import Counters
 
@@ -354,6 +354,36 @@ def test_a_cause_inside_a_group_is_found() -> None:
     assert "refuses the connection" in told.message
 
 
+def test_a_group_without_a_known_cause_is_no_connection() -> None:
+    group = ExceptionGroup("all tries", [OSError("canary")])
+
+    told = connection_failure(group, ServerAddress.parse("https://video.example.org"))
+
+    assert "cannot be reached" in told.message
+    assert "canary" not in told.message
+
+
+@pytest.mark.looptime
+async def test_calls_that_wait_for_their_turn_are_not_the_servers_slowness() -> None:
+    at_once = most = 0
+
+    async def slow(_: httpx.Request) -> httpx.Response:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(4)
+        at_once -= 1
+        return httpx.Response(200, stream=httpx.ByteStream(b"{}"))
+
+    address = ServerAddress.parse("https://video.example.org")
+    transport = Transport(address, open_http(address, transport=httpx.MockTransport(slow)), Counters())
+
+    answers = await asyncio.gather(*(transport.send(CALL) for _ in range(40)))
+
+    assert all(answer.ok for answer in answers)
+    assert most == CONNECTIONS
+
+
 def test_the_message_names_both_addresses_where_there_are_two() -> None:
     address = ServerAddress.parse("https://video.example.org", "http://peertube.media.svc:9000")
 
@@ -371,3 +401,12 @@ async def test_the_connector_puts_a_working_client_together() -> None:
         await client.aclose()
 
     assert counters.requests == [(address.public.authority, "config", "200")]
+
+
+async def test_a_closed_transport_says_so_and_sends_nothing() -> None:
+    address = ServerAddress.parse("https://video.example.org")
+    transport = Transport(address, open_http(address), Counters())
+    await transport.aclose()
+
+    with pytest.raises(Unreachable, match="has been closed"):
+        await transport.send(CALL)

@@ -7,7 +7,7 @@ import httpx
 
 from runnerpool import __version__
 from runnerpool.peertube.address import ServerAddress
-from runnerpool.peertube.transport import TOTAL_TIMEOUT_SECONDS
+from runnerpool.peertube.transport import CONNECTIONS, TOTAL_TIMEOUT_SECONDS
 
 USER_AGENT = f"runnerpool/{__version__}"
 """PeerTube records it with each login session (since 7.3), where an administrator should recognise it."""
@@ -15,7 +15,6 @@ USER_AGENT = f"runnerpool/{__version__}"
 # Node closes idle connections after 5 s, which is our usual period: one that old may be closed while the request is
 # under way, which then fails though nothing is wrong.
 _KEEP_ALIVE_SECONDS = 2.0
-_CONNECTIONS = 4
 
 
 def open_http(
@@ -39,7 +38,7 @@ def open_http(
         },
         cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
         timeout=TOTAL_TIMEOUT_SECONDS,
-        limits=httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=_KEEP_ALIVE_SECONDS),
+        limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=_KEEP_ALIVE_SECONDS),
         follow_redirects=False,
         trust_env=False,
         transport=transport,

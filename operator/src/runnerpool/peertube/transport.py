@@ -18,6 +18,7 @@ from runnerpool.peertube.errors import (
     Redirected,
     ServerFailed,
     TimedOut,
+    Unreachable,
 )
 from runnerpool.peertube.failures import connection_failure
 from runnerpool.peertube.retry_after import retry_after_seconds
@@ -27,6 +28,9 @@ TOTAL_TIMEOUT_SECONDS = 10.0
 """For a whole call, from the name lookup to the last byte of the body."""
 BODY_LIMIT_BYTES = 5 * 1024 * 1024
 """A page of 100 jobs is about 100 kB (recorded on 8.2.1)."""
+
+CONNECTIONS = 4
+"""Calls at a time to one server."""
 
 _KNOWN_CODES = frozenset(HTTPStatus)
 
@@ -77,10 +81,14 @@ class Transport:
         self.telemetry = telemetry
         self._http = http
         self._total_timeout = total_timeout
-        self._closed_until = float("-inf")
+        self._not_before = float("-inf")
+        self._closed = False
+        # Waiting for a free connection is our own doing and must not count as the server's slowness.
+        self._room = asyncio.Semaphore(CONNECTIONS)
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections; later calls fail."""
+        self._closed = True
         await self._http.aclose()
 
     async def send(self, call: Call, bearer: SecretStr | None = None) -> Answer:
@@ -90,9 +98,20 @@ class Transport:
             PeerTubeError: Unreachable, TimedOut, TLSFailed, Redirected, RateLimited (also, without a call, until the
                 time is over that the server asked for), ServerFailed, InvalidResponse.
         """
-        wait = self._closed_until - asyncio.get_running_loop().time()
+        async with self._room:
+            self._check_open()
+            return await self._counted(call, bearer)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Unreachable(
+                Reason.SERVER_UNREACHABLE, f"the way to {self.address} has been closed, as its login is in use no more"
+            )
+        wait = self._not_before - asyncio.get_running_loop().time()
         if wait > 0:
             raise self._rate_limited(wait)
+
+    async def _counted(self, call: Call, bearer: SecretStr | None) -> Answer:
         began = time.monotonic()
         code = "cancelled"
         try:
@@ -101,7 +120,7 @@ class Transport:
         except PeerTubeError as error:
             code = str(error.reason) if error.status is None else _code_label(error.status)
             if error.retry_after is not None:
-                self._closed_until = asyncio.get_running_loop().time() + error.retry_after
+                self._not_before = asyncio.get_running_loop().time() + error.retry_after
             raise
         finally:
             seconds = time.monotonic() - began
