@@ -75,7 +75,7 @@ test: lint ## Everything: gates, then all levels of test, then coverage
 
 .PHONY: generate
 generate: setup testbed ## Write everything that is generated (references, install.yaml, the chart's copies)
-	@$(BIN)/python -m support.generate
+	@$(BIN)/python -m support.packaging write
 
 .PHONY: lock
 lock: setup ## Write the lock files anew from the ranges in pyproject.toml

@@ -21,7 +21,7 @@ Wake = Callable[[str, str], None]
 
 
 class StateListener(Protocol):
-    """Called when the watches stand, and when they have ended."""
+    """Called when the watches stand, and when they have ended by a fault."""
 
     def __call__(self, *, watching: bool) -> None:
         """Take the news in; called in kopf's thread or in the caller's of `Watcher.run`."""
@@ -95,20 +95,21 @@ class Watcher:
         self._wake = wake
         self._on_state = on_state
         self._stop = threading.Event()
-        self.restarts = 0
+        self._restarts = 0
 
     async def run(self) -> None:
         """Watch until `stop`. Never raises for a fault of kopf's."""
-        while not self._stop.is_set():
+        while True:
             try:
                 await asyncio.to_thread(self._watch_once)
             except Exception:  # noqa: BLE001 -- whatever kopf died of, runner pods need to be watched again
                 _log.exception("the watches on pools and pods ended; they are started again")
+            if self._stop.is_set():
+                return
             self._on_state(watching=False)
-            if not self._stop.is_set():
-                delay = _RESTART_DELAYS_SECONDS[min(self.restarts, len(_RESTART_DELAYS_SECONDS) - 1)]
-                self.restarts += 1
-                await asyncio.to_thread(self._stop.wait, delay)
+            delay = _RESTART_DELAYS_SECONDS[min(self._restarts, len(_RESTART_DELAYS_SECONDS) - 1)]
+            self._restarts += 1
+            await asyncio.to_thread(self._stop.wait, delay)
 
     def stop(self) -> None:
         """End the watches; `run` returns within about a second."""

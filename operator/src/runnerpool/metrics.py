@@ -71,8 +71,8 @@ class Metrics:
             registry=registry,
             buckets=_SECONDS,
         )
-        self.watch_restarts = Gauge(
-            "runnerpool_operator_watch_restarts", "Times that the watches had to be started again.", registry=registry
+        self.watch_restarts = Counter(
+            "runnerpool_operator_watch_restarts", "Times that the watches ended by a fault.", registry=registry
         )
         self.loop_lag = Gauge(
             "runnerpool_operator_event_loop_lag_seconds", "How late the event loop is.", registry=registry

@@ -92,6 +92,7 @@ async def _operate(settings: Settings, configuration: client.Configuration) -> N
         controller = Controller(world)
         stack.push_async_callback(controller.stop)
         vitals.look_at(oldest_pass=controller.oldest_pass, last_api_answer=lambda: api.last_answer)
+        metrics.loop_lag.set_function(lambda: vitals.loop_lag)
         watcher = _watcher(settings, controller, vitals, metrics)
         async with asyncio.TaskGroup() as group:
             group.create_task(vitals.beat_for_ever(), name="heartbeat")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from support.packaging.chart_readme import readme
 from support.packaging.install_manifest import install_manifest
-from support.packaging.paths import ARCHITECTURE, CHART_README, CRD, CRD_IN_CHART, INSTALL, ROOT
+from support.packaging.metrics_reference import metrics_reference
+from support.packaging.paths import ARCHITECTURE, CHART_README, CRD, CRD_IN_CHART, INSTALL, METRICS_REFERENCE, ROOT
 from support.packaging.source_map import architecture
 
 
@@ -18,6 +19,7 @@ GENERATED: Mapping[Path, Callable[[], str]] = {
     CRD_IN_CHART: _crd,  # a chart's templates can read files of the chart only
     CHART_README: readme,
     INSTALL: install_manifest,
+    METRICS_REFERENCE: metrics_reference,
     ARCHITECTURE: architecture,
 }
 

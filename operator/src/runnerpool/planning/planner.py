@@ -24,8 +24,10 @@ from runnerpool.planning.snapshot import PoolSnapshot
 def plan(snapshot: PoolSnapshot) -> Plan:
     """Decide how many pods there should be, and the steps that lead there.
 
-    The steps may be carried out in any order and side by side, any of them may fail, and the process may die between
-    any two: the next plan, made from what is there then, goes on. No bound rests on a step having worked.
+    Writes to `status.reserved[]` come first: a promise whose pod is seen must be released before that pod may go, or it
+    would be kept again. The other steps may be carried out in any order and side by side, any of them may fail, and the
+    process may die between any two: the next plan, made from what is there then, goes on. No bound rests on a step
+    having worked.
     """
     census = take_census(snapshot)
     if snapshot.pool.deleting:

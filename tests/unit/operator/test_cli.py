@@ -1,0 +1,57 @@
+import os
+
+import pytest
+from typer.testing import CliRunner
+
+import runnerpool
+from runnerpool import cli
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """What the process would have been started with; nothing runs."""
+    seen = []
+
+    async def run_until_stopped(settings):
+        seen.append(settings)
+        return 0
+
+    monkeypatch.setattr(cli, "run_until_stopped", run_until_stopped)
+    monkeypatch.setattr(cli.logs, "configure", lambda **_: None)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    return seen
+
+
+def invoke(*arguments: str):
+    return CliRunner().invoke(cli.app, arguments)
+
+
+def test_the_version_is_printed():
+    assert invoke("version").output.strip() == runnerpool.__version__
+
+
+def test_options_become_settings(started):
+    done = invoke("run", "--runner-image=r:1", "--namespace=a", "--namespace=b", "--poll-period-seconds=2")
+
+    assert done.exit_code == 0
+    (settings,) = started
+    assert settings.namespaces == ("a", "b")
+    assert settings.runner_image == "r:1"
+    assert settings.poll_period_seconds == 2
+    assert settings.kubeconfig is None
+
+
+def test_a_kubeconfig_is_handed_on_to_kopf_which_looks_in_the_environment_only(started, monkeypatch, tmp_path):
+    monkeypatch.setenv("KUBECONFIG", "elsewhere")
+
+    invoke("run", "--runner-image=r:1", f"--kubeconfig={tmp_path}/config")
+
+    assert os.environ["KUBECONFIG"] == f"{tmp_path}/config"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("run",), ("run", "--runner-image=r:1", "--poll-period-seconds=0"), ("run", "--no-such-option")]
+)
+def test_a_wrong_command_line_ends_with_2_before_anything_starts(started, arguments):
+    assert invoke(*arguments).exit_code == 2
+    assert started == []

@@ -1,0 +1,32 @@
+import itertools
+
+import kopf
+
+from runnerpool.api import names
+from runnerpool.handlers import build_registry, kopf_settings
+
+
+def test_kopfs_finalizer_is_not_ours_since_kopf_takes_its_own_off_where_it_needs_none():
+    assert kopf_settings().persistence.finalizer != names.FINALIZER
+
+
+def test_kopf_tries_for_ever_with_a_bounded_delay():
+    delays = list(itertools.islice(iter(kopf_settings().networking.error_backoffs), 500))
+
+    assert len(delays) == 500
+    assert max(delays) == 30
+
+
+def test_kopf_writes_nothing_by_itself():
+    settings = kopf_settings()
+
+    assert not settings.posting.enabled
+    assert settings.peering.standalone
+
+
+def test_no_handler_makes_kopf_add_a_finalizer_or_annotations():
+    registry = build_registry(lambda namespace, name: None, None)
+
+    assert isinstance(registry, kopf.OperatorRegistry)
+    assert not registry._changing._handlers
+    assert not registry._spawning._handlers
