@@ -1,0 +1,104 @@
+"""Short ways to the values that tests talk about. Whatever a test does not name is the plainest there is."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from runnerpool.api import names
+from runnerpool.api.parsing import parse_pool
+from runnerpool.api.pool import Pool
+from runnerpool.api.reasons import Reason
+from runnerpool.planning.jobs import Job, JobState
+from runnerpool.planning.queue import QueueKnown, QueueReading, QueueUnknown
+from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod, RunnerRow
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+POOL_NAME = "vod"
+POOL_UID = "0a1b2c3d-0000-4000-8000-000000000000"
+WEB_VIDEO = "vod-web-video-transcoding"
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+def spec_body(**parts: Any) -> dict[str, Any]:
+    """`spec` of a valid pool; a mapping given for a part is laid over the plain one, anything else replaces it."""
+    plain: dict[str, Any] = {
+        "server": {"url": "https://video.example.org", "credentialsRef": {"name": "peertube-admin"}},
+        "jobTypes": [WEB_VIDEO],
+        "scaling": {"maxReplicas": 10},
+    }
+    for name, part in parts.items():
+        plain[name] = {**plain.get(name, {}), **part} if isinstance(part, Mapping) else part
+    return plain
+
+
+def pool_body(spec: Mapping[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
+    """A pool as the API server gives it."""
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "metadata": {
+            "namespace": "media",
+            "name": POOL_NAME,
+            "uid": POOL_UID,
+            "generation": 1,
+            "resourceVersion": "1",
+            "finalizers": [names.FINALIZER],
+            **metadata,
+        },
+        "spec": spec_body() if spec is None else dict(spec),
+    }
+
+
+def make_pool(*, deleting: bool = False, has_finalizer: bool = True, **parts: Any) -> Pool:
+    """A pool; keywords are parts of `spec`, by the resource's names."""
+    metadata: dict[str, Any] = {"finalizers": [names.FINALIZER] if has_finalizer else []}
+    if deleting:
+        metadata["deletionTimestamp"] = "2026-11-23T11:00:00Z"
+    return parse_pool(pool_body(spec_body(**parts), **metadata))
+
+
+def pod_called(ordinal: int) -> str:
+    return names.pod_name(POOL_NAME, POOL_UID, ordinal)
+
+
+def make_pod(ordinal: int, stage: PodStage = PodStage.READY, **fields: Any) -> RunnerPod:
+    """A pod that has been there for an hour. A ready one has been ready for all that time."""
+    since = ago(3600) if stage is PodStage.READY else None
+    defaults: dict[str, Any] = {"created": ago(3600), "ready_since": since, "has_run": stage is not PodStage.GATED}
+    return RunnerPod(
+        name=pod_called(ordinal), uid=f"uid-{ordinal}", ordinal=ordinal, stage=stage, **(defaults | fields)
+    )
+
+
+def gated(ordinal: int, *, age: float = 1, **fields: Any) -> RunnerPod:
+    return make_pod(ordinal, PodStage.GATED, created=ago(age), **fields)
+
+
+def make_row(ordinal: int) -> RunnerRow:
+    return RunnerRow(id=1000 + ordinal, name=pod_called(ordinal))
+
+
+def known(pending: int = 0, *, held: Mapping[int, int] | None = None, **fields: Any) -> QueueKnown:
+    """A queue; `held`: jobs by the ordinal of the pod that holds them."""
+    jobs = {pod_called(ordinal): count for ordinal, count in (held or {}).items()}
+    return QueueKnown(pending=pending, held=jobs, **({"processing": sum(jobs.values())} | fields))
+
+
+def unknown(reason: Reason = Reason.SERVER_UNREACHABLE) -> QueueUnknown:
+    return QueueUnknown(reason=reason, message="the server does not answer", since=ago(60))
+
+
+def make_snapshot(
+    queue: QueueReading | None = None, pods: Sequence[RunnerPod] = (), *, pool: Pool | None = None, **fields: Any
+) -> PoolSnapshot:
+    """What a pass knows, a day after the operator began to watch."""
+    defaults: dict[str, Any] = {"now": NOW, "observed_since": ago(90000), "rows": ()}
+    return PoolSnapshot(pool=pool or make_pool(), queue=queue or known(), pods=tuple(pods), **(defaults | fields))
+
+
+def make_job(uuid: str = "job-1", state: int = JobState.PENDING, **fields: Any) -> Job:
+    defaults: dict[str, Any] = {"type": WEB_VIDEO, "priority": 101, "created": ago(60), "updated": ago(30)}
+    return Job(uuid=uuid, state=state, **(defaults | fields))

@@ -1,0 +1,126 @@
+from datetime import timedelta
+
+import pytest
+
+from runnerpool.api.reasons import Reason
+from runnerpool.planning.plan import Discard, Drain, ReleaseReserved, Remove, RemoveFinalizer, Unregister
+from runnerpool.planning.planner import plan
+from runnerpool.planning.snapshot import PodStage
+from support.builders import ago, gated, known, make_pod, make_pool, make_row, make_snapshot, pod_called, unknown
+
+DRAINED = make_pool(deleting=True)
+ABORTED = make_pool(deleting=True, lifecycle={"deletionPolicy": "Abort"})
+
+
+def steps(pods=(), *, pool=DRAINED, queue=None, **fields):
+    return list(plan(make_snapshot(queue or known(5), pods, pool=pool, **fields)).steps)
+
+
+def test_every_pod_of_a_deleted_pool_is_drained_busy_or_not():
+    drains = steps([make_pod(1), make_pod(2)], queue=known(0, held={1: 1}))
+
+    assert [(step.pod, step.order, step.reason) for step in drains] == [
+        (pod_called(1), "drain", Reason.POOL_DELETED),
+        (pod_called(2), "drain", Reason.POOL_DELETED),
+    ]
+
+
+def test_with_policy_abort_jobs_are_handed_back_at_once():
+    (step,) = steps([make_pod(1)], pool=ABORTED)
+
+    assert isinstance(step, Drain)
+    assert step.order == "abort"
+
+
+def test_with_policy_abort_pods_that_drain_already_are_told_to_abort():
+    (step,) = steps([make_pod(1, drain_order="drain", drain_since=ago(5))], pool=ABORTED)
+
+    assert step.order == "abort"
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        make_pod(1, drain_order="abort"),
+        make_pod(1, drain_order="drain", deleting=True),
+        make_pod(1, deleting=True),
+    ],
+)
+def test_with_policy_abort_pods_that_can_do_no_more_are_left_alone(pod):
+    assert steps([pod], pool=ABORTED) == []
+
+
+def test_a_drain_that_takes_too_long_is_aborted_as_ever():
+    (step,) = steps([make_pod(1, drain_order="drain", drain_since=ago(21600))])
+
+    assert (step.order, step.reason) == ("abort", Reason.DRAIN_TIMEOUT)
+
+
+def test_the_drain_deadline_is_the_next_one():
+    snapshot = make_snapshot(known(0), [make_pod(1, drain_order="drain", drain_since=ago(21500))], pool=DRAINED)
+
+    assert plan(snapshot).recheck_after == timedelta(seconds=100)
+
+
+@pytest.mark.parametrize("pool", [DRAINED, ABORTED], ids=["Drain", "Abort"])
+@pytest.mark.parametrize(
+    "pod",
+    [gated(1), make_pod(1, PodStage.STARTING, has_run=False), gated(1, drain_order="drain")],
+    ids=["gated", "unscheduled", "gated and draining"],
+)
+def test_pods_that_never_ran_are_thrown_away(pool, pod):
+    (step,) = steps([pod], pool=pool)
+
+    assert isinstance(step, Discard)
+
+
+def test_nothing_is_created_and_promises_are_dropped():
+    (step,) = steps(reserved=(4, 2), rows=None)
+
+    assert isinstance(step, ReleaseReserved)
+    assert (step.ordinals, step.reason) == ((2, 4), Reason.POOL_DELETED)
+
+
+def test_ended_pods_are_removed_and_ghosts_unregistered():
+    ended = make_pod(1, PodStage.ENDED, succeeded=True)
+
+    kinds = [type(step) for step in steps([ended], rows=(make_row(1), make_row(2)))]
+
+    assert kinds == [Remove, Unregister]
+
+
+def test_the_finalizer_goes_when_no_unfinished_pod_and_no_row_is_left():
+    (step,) = steps()
+
+    assert isinstance(step, RemoveFinalizer)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"pods": [make_pod(1, drain_order="abort")]},
+        {"pods": [make_pod(1, deleting=True)]},
+        {"rows": (make_row(1),)},
+        {"rows": None},
+    ],
+    ids=["a draining pod", "a pod being deleted", "a row", "rows that could not be listed"],
+)
+def test_the_finalizer_stays_while_something_may_be_left(left):
+    assert not any(isinstance(step, RemoveFinalizer) for step in steps(**left))
+
+
+def test_a_finalizer_that_has_gone_is_not_removed_again():
+    assert steps(pool=make_pool(deleting=True, has_finalizer=False)) == []
+
+
+def test_an_unknown_queue_does_not_stop_a_deletion():
+    (step,) = steps([make_pod(1)], queue=unknown())
+
+    assert isinstance(step, Drain)
+
+
+def test_the_target_of_a_deleted_pool_is_none():
+    decision = plan(make_snapshot(known(9), [make_pod(1)], pool=DRAINED))
+
+    assert (decision.desired, decision.reason) == (0, Reason.POOL_DELETED)
+    assert [(term.stage, term.before, term.after) for term in decision.terms] == [("deletion", 1, 0)]

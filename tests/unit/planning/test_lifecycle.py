@@ -1,0 +1,160 @@
+from datetime import timedelta
+
+import pytest
+
+from runnerpool.api.reasons import Reason
+from runnerpool.planning.plan import Complete, Discard, Drain, ReleaseReserved, Remove, Unregister
+from runnerpool.planning.planner import plan
+from runnerpool.planning.snapshot import PodStage, RunnerRow
+from support.builders import ago, gated, known, make_pod, make_pool, make_row, make_snapshot, pod_called, unknown
+
+ONE_NEEDED = known(1)
+
+
+def only_step(snapshot):
+    (step,) = plan(snapshot).steps
+    return step
+
+
+def test_a_gated_pod_is_completed():
+    step = only_step(make_snapshot(ONE_NEEDED, [gated(1)]))
+
+    assert step == Complete(pod=pod_called(1), uid="uid-1", reason=Reason.GATED, message=step.message)
+
+
+def test_a_gated_pod_has_sixty_seconds():
+    snapshot = make_snapshot(ONE_NEEDED, [gated(1, age=59)])
+
+    assert isinstance(only_step(snapshot), Complete)
+    assert plan(snapshot).recheck_after == timedelta(seconds=1)
+
+
+def test_a_gated_pod_past_its_deadline_is_thrown_away():
+    discard = plan(make_snapshot(ONE_NEEDED, [gated(1, age=60)])).steps[0]
+
+    assert isinstance(discard, Discard)
+    assert discard.reason is Reason.REGISTRATION_OVERDUE
+
+
+def test_while_the_queue_is_unknown_a_gated_pod_keeps_being_completed():
+    snapshot = make_snapshot(unknown(), [gated(1, age=3600)])
+
+    assert isinstance(only_step(snapshot), Complete)
+    assert plan(snapshot).recheck_after is None
+
+
+def test_a_gated_pod_that_is_being_deleted_is_left_alone():
+    assert plan(make_snapshot(known(0), [gated(1, deleting=True)])).steps == ()
+
+
+@pytest.mark.parametrize(
+    "pod", [gated(1, drain_order="drain"), make_pod(1, PodStage.STARTING, has_run=False, drain_order="x")]
+)
+def test_a_pod_that_never_ran_cannot_obey_a_drain_order_and_is_thrown_away(pod):
+    step = only_step(make_snapshot(known(0), [pod]))
+
+    assert isinstance(step, Discard)
+    assert step.reason is Reason.DRAIN_ORDERED
+
+
+def test_a_starting_pod_that_may_have_run_is_never_thrown_away():
+    assert (
+        plan(make_snapshot(known(0), [make_pod(1, PodStage.STARTING, drain_order="x", drain_since=ago(1))])).steps == ()
+    )
+
+
+def test_a_draining_pod_is_let_be_until_its_time_is_up():
+    snapshot = make_snapshot(known(0), [make_pod(1, drain_order="drain", drain_since=ago(21599))])
+
+    assert plan(snapshot).steps == ()
+    assert plan(snapshot).recheck_after == timedelta(seconds=1)
+
+
+def test_a_pod_that_drains_for_too_long_hands_its_jobs_back():
+    step = only_step(make_snapshot(known(0, held={1: 1}), [make_pod(1, drain_order="drain", drain_since=ago(21600))]))
+
+    assert isinstance(step, Drain)
+    assert (step.order, step.reason) == ("abort", Reason.DRAIN_TIMEOUT)
+
+
+def test_the_time_of_a_drain_runs_out_though_the_queue_is_unknown():
+    step = only_step(make_snapshot(unknown(), [make_pod(1, drain_order="drain", drain_since=ago(21600))]))
+
+    assert step.order == "abort"
+
+
+def test_the_drain_timeout_is_the_pools():
+    pool = make_pool(lifecycle={"drainTimeoutSeconds": 30})
+
+    assert (
+        only_step(make_snapshot(known(0), [make_pod(1, drain_order="x", drain_since=ago(30))], pool=pool)).order
+        == "abort"
+    )
+
+
+def test_an_aborting_pod_is_not_told_again():
+    snapshot = make_snapshot(known(0), [make_pod(1, drain_order="abort", drain_since=ago(99999))])
+
+    assert plan(snapshot).steps == ()
+    assert plan(snapshot).recheck_after is None
+
+
+def test_a_pod_that_somebody_drains_by_hand_gets_its_time_stamped():
+    """Without a time its jobs would never be handed back."""
+    step = only_step(make_snapshot(known(0), [make_pod(1, drain_order="maintenance", drain_since=None)]))
+
+    assert isinstance(step, Drain)
+    assert (step.order, step.reason) == ("drain", Reason.DRAIN_ORDERED)
+
+
+def test_a_draining_pod_that_the_cluster_deletes_is_left_to_the_cluster():
+    pod = make_pod(1, drain_order="drain", drain_since=ago(99999), deleting=True)
+
+    assert plan(make_snapshot(known(0), [pod])).steps == ()
+
+
+@pytest.mark.parametrize(("succeeded", "reason"), [(True, Reason.DRAINED), (False, Reason.POD_FAILED)])
+def test_an_ended_pod_is_removed(succeeded, reason):
+    step = only_step(make_snapshot(known(0), [make_pod(1, PodStage.ENDED, succeeded=succeeded, drain_order="drain")]))
+
+    assert isinstance(step, Remove)
+    assert (step.pod, step.uid, step.reason) == (pod_called(1), "uid-1", reason)
+
+
+def test_an_ended_pod_is_removed_while_the_queue_is_unknown():
+    assert isinstance(only_step(make_snapshot(unknown(), [make_pod(1, PodStage.ENDED)])), Remove)
+
+
+def test_a_row_without_a_pod_is_a_ghost():
+    step = only_step(make_snapshot(known(0), rows=(make_row(3),)))
+
+    assert isinstance(step, Unregister)
+    assert (step.row_id, step.runner, step.reason) == (1003, pod_called(3), Reason.GHOST)
+
+
+def test_a_row_of_ours_under_an_odd_name_is_a_ghost_too():
+    assert isinstance(only_step(make_snapshot(known(0), rows=(RunnerRow(id=5, name="renamed"),))), Unregister)
+
+
+@pytest.mark.parametrize("stage", list(PodStage))
+def test_a_row_with_a_pod_is_no_ghost_whatever_the_pods_stage(stage):
+    steps = plan(make_snapshot(known(1), [make_pod(3, stage, created=ago(1))], rows=(make_row(3),))).steps
+
+    assert not any(isinstance(step, Unregister) for step in steps)
+
+
+def test_a_row_of_a_promised_pod_is_left_alone():
+    steps = plan(make_snapshot(known(1), rows=(make_row(3),), reserved=(3,))).steps
+
+    assert not any(isinstance(step, Unregister) for step in steps)
+
+
+def test_rows_that_could_not_be_listed_tell_nothing():
+    assert plan(make_snapshot(known(0), rows=None)).steps == ()
+
+
+def test_a_promise_is_released_when_its_pod_is_there():
+    step = plan(make_snapshot(known(2), [gated(3), make_pod(5)], reserved=(5, 3))).steps[0]
+
+    assert isinstance(step, ReleaseReserved)
+    assert (step.ordinals, step.reason) == ((3, 5), Reason.POD_SEEN)
