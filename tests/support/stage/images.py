@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from support.packaging.paths import ROOT
 
 OFFICIAL_RUNNER = "@peertube/peertube-runner@0.6.0"
 _LOOK_UP_SECONDS = 30
+_CACHES = shutil.ignore_patterns("__pycache__", ".*_cache")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,7 @@ class RunnerSource:
 def stand_in() -> RunnerSource:
     """Our test double, whose jobs can be made to last."""
     tarball = pack.pack(cache_directory(), say)
-    return RunnerSource(package=tarball.name, tarball=tarball)
+    return RunnerSource(package=f"./{tarball.name}", tarball=tarball)
 
 
 def runner_source() -> RunnerSource:
@@ -59,8 +61,13 @@ def build(source: RunnerSource) -> Images:
 
 
 def _runner(source: RunnerSource) -> ImageRef:
-    arguments = {"BASE_IMAGE": bases.node().reference, "RUNNER": source.package}
-    return images.build("runner", ROOT / "runner_image" / "Containerfile", ROOT, arguments)
+    """A tarball is laid beside the Containerfile, in a copy of its folder: the door that it has for everybody's."""
+    arguments = {"BASE_IMAGE": bases.node().reference, "RUNNER_SOURCE": source.package}
+    with tempfile.TemporaryDirectory(prefix="runnerpool-context-") as name:
+        folder = shutil.copytree(ROOT / "runner_image", Path(name) / "runner_image", ignore=_CACHES)
+        if source.tarball is not None:
+            shutil.copy(source.tarball, folder)
+        return images.build("runner", folder / "Containerfile", Path(name), arguments)
 
 
 def _in_registry(npm: str) -> bool:
