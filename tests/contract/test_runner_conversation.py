@@ -176,6 +176,7 @@ async def started_with(stage: Scene, *options: str) -> list[Event]:
     """What a registered runner says from its start until it has taken an HLS job."""
     await stage.register_beforehand()
     await stage.admin(stage.server.enqueue, "vod-hls-transcoding", file=True)
+    await pushed(stage)
     stage.proxy.downloads.hold()
     async with running_server(stage.home, *options):
         await stage.conversation.wait_for_call("/update")
@@ -183,6 +184,13 @@ async def started_with(stage: Scene, *options: str) -> list[Event]:
             lambda: sum(event["kind"] == "ws" for event in stage.conversation.events) >= 3
         )
     return [event for event in stage.conversation.events if event["kind"] != "ws-close"]
+
+
+async def pushed(stage: Scene) -> None:
+    """Waits until the server has announced the job to nobody, so that a runner that starts now hears nothing of it."""
+    async with asyncio.timeout(10):
+        while (await stage.admin(stage.server.statistics)).pushes == 0:  # noqa: ASYNC110 - over HTTP, no event tells it
+            await asyncio.sleep(0.1)
 
 
 def split(said: list[str]) -> tuple[list[str], list[str]]:

@@ -57,16 +57,17 @@ class Conversation:
 
 
 class Gate:
-    """Lets downloads pass, holds them, or lets some more of them pass.
+    """Lets answers pass, holds them, or lets some more of them pass.
 
     Attributes:
-        holds_one: set once a download has come up to it.
+        holds_one: set once an answer has come up to it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_open: bool = True) -> None:
         self._passes = asyncio.Semaphore(0)
         self._open = asyncio.Event()
-        self._open.set()
+        if is_open:
+            self._open.set()
         self.holds_one = asyncio.Event()
 
     def hold(self) -> None:
@@ -97,6 +98,7 @@ class RecordingProxy:
         target: the origin to which it passes on.
         conversation: what was said.
         downloads: through which downloads go.
+        answers: by the end of a path: a gate through which the answers to such calls go.
         refusals: by the end of a path: the status and problem with which the proxy answers itself.
     """
 
@@ -105,6 +107,7 @@ class RecordingProxy:
         self.target = ""
         self.conversation = Conversation()
         self.downloads = Gate()
+        self.answers: dict[str, Gate] = {}
         self.refusals: dict[str, tuple[int, Event]] = {}
         self.refuses_sockets = False
         self._sockets: set[web.WebSocketResponse] = set()
@@ -128,6 +131,9 @@ class RecordingProxy:
         )
         event["body"] = await _readable(request, body)
         response = await self._pass_on(request, body)
+        for path_end, gate in self.answers.items():
+            if request.path.endswith(path_end):
+                await gate.through()
         event["status"] = response.status
         event["response"] = json.loads(response.body) if isinstance(response.body, bytes) and response.body else None
         await self.conversation.settle()
