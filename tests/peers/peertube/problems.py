@@ -5,8 +5,9 @@ from typing import Any
 
 from aiohttp import web
 
-from peers.peertube.profile import PEERTUBE_8_2
 from peers.peertube.records import JSON
+
+DOCS = "https://docs.joinpeertube.org/api-rest-reference.html"
 
 
 class Problem(Exception):
@@ -23,13 +24,13 @@ class Problem(Exception):
     def response(self, request: web.Request) -> web.Response:
         body: JSON = {"type": "about:blank", "title": http.HTTPStatus(self.status).phrase}
         if self.code is not None:
-            body = {"type": f"{PEERTUBE_8_2.docs}#section/Errors/{self.code}"}
+            body = {"type": f"{DOCS}#section/Errors/{self.code}"}
         body["detail"] = self.detail
         if self.invalid:
             body["instance"] = request.path_qs
         body["status"] = self.status
         if self.docs is not None:
-            body["docs"] = f"{PEERTUBE_8_2.docs}#operation/{self.docs}"
+            body["docs"] = f"{DOCS}#operation/{self.docs}"
         if self.code is not None:
             body["code"] = self.code
         if self.invalid:

@@ -58,7 +58,6 @@ class ServerProfile:
     api_limit: tuple[int, float] = (50, 10.0)
     login_limit: tuple[int, float] = (15, 300.0)
     resolutions: tuple[int, ...] = (144, 240, 360, 480, 720)
-    docs: str = "https://docs.joinpeertube.org/api-rest-reference.html"
     state_labels: Mapping[int, str] = field(
         default_factory=lambda: MappingProxyType(
             {

@@ -2,6 +2,7 @@
 
 from peers.peertube.clock import iso
 from peers.peertube.journal import Cause, JobHistory, Transition
+from peers.peertube.profile import STORYBOARD
 from peers.peertube.records import ACTIVE_STATES, JSON, Job, JobState, MediaInfo, OutputFile, Video
 from peers.peertube.simulation import Simulation
 
@@ -30,7 +31,11 @@ def _video(video: Video, jobs: list[Job]) -> JSON:
 
 
 def _state(jobs: list[Job]) -> str:
-    """`failed` once a job has, `transcoding` while a required job is open, `published` then; `idle` without jobs."""
+    """`failed` once a job has, `transcoding` while a required job is open, `published` then; `idle` without jobs.
+
+    Storyboards play no part in it, as on the real server.
+    """
+    jobs = [job for job in jobs if job.type != STORYBOARD]
     if not jobs:
         return "idle"
     if any(job.state in FAILED_STATES for job in jobs):
