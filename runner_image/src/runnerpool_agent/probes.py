@@ -63,6 +63,7 @@ async def serve(reporter: Reporter, port: int) -> AsyncIterator[int]:
     try:
         site = web.TCPSite(runner, None, port)
         await site.start()
-        yield runner.addresses[0][1]
+        # With port 0 the two families get a port each; IPv4's is the one to name where there is one.
+        yield min(runner.addresses, key=lambda address: ":" in address[0])[1]
     finally:
         await runner.cleanup()

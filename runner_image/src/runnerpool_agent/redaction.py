@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
-# PeerTube's runner token, job token and registration token; also a token that was cut off in the middle.
-_TOKEN = re.compile(r"\b(ptr(?:t|jt|rt)-)[A-Za-z0-9_-]*")
+# PeerTube's runner token, job token and registration token; also one that was cut off in the middle, or masked before.
+_TOKEN = re.compile(r"\b(ptr(?:t|jt|rt)-)[A-Za-z0-9_*-]*")
 
 
 class Redactor:

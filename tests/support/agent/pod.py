@@ -118,7 +118,12 @@ class Pod:
 
 @asynccontextmanager
 async def running_pod(
-    config: Mapping[str, Any] | str, runner: Sequence[str], environment: Mapping[str, str] | None = None
+    config: Mapping[str, Any],
+    runner: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    *,
+    scratch: Path | None = None,
+    port: int | None = 0,
 ) -> AsyncIterator[Pod]:
     """Run the agent as `runnerpool-agent` does; what is left of it at the end is stopped."""
     # Not pytest's tmp_path: a socket's path may have 107 characters only.
@@ -126,12 +131,11 @@ async def running_pod(
         home = Path(folder)
         (home / "podinfo").mkdir()
         (home / "podinfo" / "drain").touch()
-        text = config if isinstance(config, str) else json.dumps(config)
-        (home / "agent.json").write_text(text, encoding="utf-8")
+        (home / "agent.json").write_text(json.dumps(config), encoding="utf-8")
         process = await asyncio.create_subprocess_exec(
             *_python(),
-            *("-m", "runnerpool_agent", "--port", "0"),
-            *("--config", home / "agent.json", "--podinfo", home / "podinfo", "--scratch", home / "scratch"),
+            *("-m", "runnerpool_agent", "--port", str(port), "--config", home / "agent.json"),
+            *("--podinfo", home / "podinfo", "--scratch", scratch or home / "scratch"),
             *("--termination-log", home / "termination-log", "--runner-command", shlex.join(map(str, runner))),
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, **(environment or {})},

@@ -15,6 +15,7 @@ from runnerpool_agent.redaction import Redactor
 )
 def test_tokens_are_masked_by_their_form(text: str, masked: str) -> None:
     assert Redactor()(text) == masked
+    assert Redactor()(masked) == masked
 
 
 def test_a_given_secret_is_masked_whatever_its_form() -> None:

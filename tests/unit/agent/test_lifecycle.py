@@ -1,0 +1,400 @@
+"""The lifecycle with a runner that is a few attributes, in virtual time."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from runnerpool_agent.drain import Cause, Phase
+from runnerpool_agent.ipc import IpcError, RunningJob
+from runnerpool_agent.jobs import Outcome
+from runnerpool_agent.lifecycle import MAX_RESTARTS, Lifecycle
+from runnerpool_agent.orders import Order
+from runnerpool_agent.runner_view import RunnerView
+from runnerpool_agent.termination import EndCause, Ending
+
+pytestmark = pytest.mark.looptime
+
+SERVER = "https://video.example.org"
+CHECKING = f"[18:16:25.037] INFO (1): Checking available jobs on {SERVER}"
+NO_JOB = f"[18:16:25.050] DEBUG (1): No job available on {SERVER} for runner x"
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+class Counts:
+    def job_started(self, job_type: str) -> None: ...
+
+    def job_ended(self, job_type: str, outcome: Outcome) -> None: ...
+
+
+class Runner:
+    """Process and IPC of one fake runner. `heeds`: SIGTERM ends it; `answers`: it answers over IPC."""
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+        self.heeds = self.answers = True
+        self.registered = True
+        self.jobs: dict[str, str] = {}
+        self.told: list[float] = []
+        self.signals: list[tuple[str, float]] = []
+        self._ended = asyncio.Event()
+        self._say: Callable[[str], None] = lambda _: None
+
+    # The process
+
+    async def run(self, on_line: Callable[[str], None]) -> int:
+        self._say = on_line
+        await self._ended.wait()
+        return 0
+
+    def terminate(self) -> None:
+        self.signals.append(("TERM", now()))
+        if self.heeds:
+            for uuid in self.jobs:
+                self.say(f"[18:16:25.037] INFO (1): Aborting job {uuid} on {SERVER} as the runner is stopping")
+            self.end(0)
+
+    def kill(self) -> None:
+        self.signals.append(("KILL", now()))
+        self.end(-9)
+
+    # The IPC
+
+    async def list_jobs(self) -> tuple[RunningJob, ...]:
+        await self._answer()
+        return tuple(RunningJob(type=kind, uuid=uuid, progress=0, started_at=None) for uuid, kind in self.jobs.items())
+
+    async def is_registered(self) -> bool:
+        await self._answer()
+        return self.registered
+
+    async def graceful_shutdown(self) -> None:
+        await self._answer()
+        self.told.append(now())
+        if not self.jobs:
+            self.end(0)
+
+    async def close(self) -> None: ...
+
+    async def _answer(self) -> None:
+        await asyncio.sleep(0 if self.answers else 5)
+        if not self.answers:
+            raise IpcError("silent")
+
+    # What happens to it
+
+    def say(self, line: str) -> None:
+        self._say(line)
+
+    def begin(self, uuid: str, kind: str = "hls") -> None:
+        self.jobs[uuid] = kind
+        self.say(f"[18:16:25.037] INFO (1): [{SERVER}] Processing job of type {kind}: {uuid}")
+
+    def finish(self, uuid: str) -> None:
+        self.say(f"[18:16:25.037] INFO (1): [{SERVER}] Finished processing job of type {self.jobs.pop(uuid)}: {uuid}")
+        if self.told and not self.jobs:
+            self.end(0)
+
+    def end(self, code: int) -> None:
+        if self.code is None:
+            self.code = code
+            self._ended.set()
+
+
+class World:
+    """The ground of the lifecycle; `startable` False: no runner can be started."""
+
+    def __init__(self) -> None:
+        self.runners: list[Runner] = []
+        self.lines: list[str] = []
+        self.restarts: list[float] = []
+        self.startable = True
+        self.sickness: Cause | None = None
+        self.lifecycle: Lifecycle
+        self.task: asyncio.Task[Ending]
+
+    def begin(self) -> None:
+        self.lifecycle = Lifecycle(self, now, grace_seconds=600)
+        self.task = asyncio.create_task(self.lifecycle.run())
+
+    async def settle(self) -> None:
+        """A runner that has run for ten seconds."""
+        self.begin()
+        await asyncio.sleep(10)
+
+    @property
+    def runner(self) -> Runner:
+        return self.runners[-1]
+
+    async def start(self) -> tuple[Runner, RunnerView]:
+        if not self.startable:
+            raise FileNotFoundError(2, "No such file or directory", "peertube-runner")
+        self.runners.append(Runner())
+        return self.runner, RunnerView(self.runner, Counts(), now)
+
+    def print_line(self, level: int, text: str) -> None:
+        self.lines.append(text)
+
+    def restarted(self) -> None:
+        self.restarts.append(now())
+
+    def sick(self) -> Cause | None:
+        return self.sickness
+
+    async def ends(self) -> Ending:
+        return await self.task
+
+
+@pytest.fixture
+def world() -> World:
+    # Not started here: virtual time is the test's alone.
+    return World()
+
+
+async def test_an_idle_runner_is_told_at_once_and_the_pod_ends_drained(world: World) -> None:
+    await world.settle()
+    world.lifecycle.take_order(Order.DRAIN)
+    ending = await world.ends()
+    assert (ending.code, ending.cause) == (0, EndCause.DRAINED)
+    assert world.runner.told == [10.0]
+    assert world.runner.signals == []
+    assert now() == 10.0
+
+
+async def test_a_busy_runner_is_told_at_once_and_finishes_however_long_it_takes(world: World) -> None:
+    await world.settle()
+    world.runner.begin("a")
+    world.lifecycle.take_order(Order.DRAIN)
+    await asyncio.sleep(2_000)
+    assert world.runner.told == [10.0]
+    assert not world.task.done()
+    world.runner.finish("a")
+    assert (await world.ends()).code == 0
+    assert world.runner.signals == []
+
+
+async def test_an_abort_order_hands_the_job_back_at_once_also_in_a_drain(world: World) -> None:
+    await world.settle()
+    world.runner.begin("a")
+    world.lifecycle.take_order(Order.DRAIN)
+    await asyncio.sleep(100)
+    world.lifecycle.take_order(Order.ABORT)
+    ending = await world.ends()
+    assert (ending.code, ending.cause) == (5, Cause.ABORT_ORDERED)
+    assert ending.message == "AbortOrdered: 1 jobs handed back, 0 left for the server's watchdog"
+    assert world.runner.signals == [("TERM", 110.0)]
+
+
+async def test_an_abort_with_nothing_in_hand_cuts_nothing(world: World) -> None:
+    await world.settle()
+    world.lifecycle.take_order(Order.ABORT)
+    assert (await world.ends()).code == 0
+
+
+async def test_sigterm_lets_a_job_finish_within_the_grace_period(world: World) -> None:
+    await world.settle()
+    world.runner.begin("a")
+    world.lifecycle.take_signal()
+    await asyncio.sleep(500)
+    world.runner.finish("a")
+    assert (await world.ends()).code == 0
+    assert world.runner.signals == []
+
+
+async def test_sigterm_hands_a_longer_job_back_thirty_seconds_before_the_kill(world: World) -> None:
+    await world.settle()
+    world.runner.begin("a")
+    world.lifecycle.take_signal()
+    ending = await world.ends()
+    assert (ending.code, ending.cause) == (5, Cause.DEADLINE)
+    assert world.runner.signals == [("TERM", 10.0 + 570.0)]
+
+
+async def test_sigterm_to_a_sick_pod_hands_jobs_back_at_once(world: World) -> None:
+    await world.settle()
+    world.runner.begin("a")
+    world.sickness = Cause.UNHEALTHY
+    world.lifecycle.take_signal()
+    assert (await world.ends()).cause is Cause.UNHEALTHY
+    assert world.runner.signals == [("TERM", 10.0)]
+
+
+async def test_orders_and_signals_in_any_number_do_no_harm(world: World) -> None:
+    await world.settle()
+    world.runner.begin("a")
+    for _ in range(3):
+        world.lifecycle.take_order(Order.DRAIN)
+        world.lifecycle.take_signal()
+        await asyncio.sleep(10)
+    assert len(world.runner.told) == 1
+    world.runner.finish("a")
+    assert (await world.ends()).code == 0
+
+
+async def test_a_runner_that_ignores_sigterm_is_killed_and_its_job_left_to_the_watchdog(world: World) -> None:
+    await world.settle()
+    world.runner.begin("a")
+    world.runner.heeds = False
+    world.lifecycle.take_order(Order.ABORT)
+    ending = await world.ends()
+    assert ending.code == 5
+    assert "0 jobs handed back, 1 left" in ending.message
+    assert world.runner.signals == [("TERM", 10.0), ("KILL", 25.0)]
+
+
+async def test_an_idle_runner_that_may_be_accepting_a_job_is_told_when_the_round_is_over(world: World) -> None:
+    await world.settle()
+    world.runner.say(CHECKING)
+    world.runner.say(NO_JOB)
+    world.runner.say(CHECKING)
+    world.lifecycle.take_order(Order.DRAIN)
+    await asyncio.sleep(3)
+    assert world.runner.told == []
+    world.runner.begin("a")
+    await asyncio.sleep(0.01)
+    assert world.runner.told == [13.0]
+    world.runner.finish("a")
+    assert (await world.ends()).code == 0
+
+
+async def test_a_round_whose_end_the_log_does_not_tell_is_waited_out(world: World) -> None:
+    await world.settle()
+    world.runner.say(CHECKING)
+    world.lifecycle.take_order(Order.DRAIN)
+    await world.ends()
+    assert world.runner.told == [11.0]
+
+
+async def test_an_abort_waits_for_an_open_round_too(world: World) -> None:
+    await world.settle()
+    world.runner.say(CHECKING)
+    world.lifecycle.take_order(Order.ABORT)
+    await world.ends()
+    assert world.runner.signals == [("TERM", 11.0)]
+
+
+async def test_a_runner_that_does_not_answer_is_told_again_until_it_does(world: World) -> None:
+    await world.settle()
+    world.runner.begin("a")
+    world.runner.answers = False
+    world.lifecycle.take_order(Order.DRAIN)
+    await asyncio.sleep(30)
+    world.runner.answers = True
+    await asyncio.sleep(10)
+    assert len(world.runner.told) == 1
+    world.runner.finish("a")
+    assert (await world.ends()).code == 0
+
+
+async def test_an_abort_does_not_wait_for_a_silent_runner(world: World) -> None:
+    await world.settle()
+    world.runner.begin("a")
+    world.runner.answers = False
+    world.lifecycle.take_order(Order.DRAIN)
+    await asyncio.sleep(2)
+    world.lifecycle.take_order(Order.ABORT)
+    await world.ends()
+    assert world.runner.signals == [("TERM", 12.0)]
+
+
+@pytest.mark.parametrize("code", [0, 1, -9])
+async def test_a_runner_that_ends_by_itself_has_crashed_whatever_its_status(world: World, code: int) -> None:
+    await world.settle()
+    world.runner.end(code)
+    await asyncio.sleep(2)
+    assert len(world.runners) == 2
+    assert world.restarts == [11.0]
+    assert world.lifecycle.drain.phase is Phase.RUNNING
+
+
+async def test_the_fourth_crash_ends_the_pod(world: World) -> None:
+    await world.settle()
+    for _ in range(MAX_RESTARTS + 1):
+        world.runner.end(0)
+        await asyncio.sleep(5)
+    ending = await world.ends()
+    assert (ending.code, ending.cause) == (4, EndCause.RUNNER_FAILED)
+    assert [then - 10 for then in world.restarts] == [1.0, 5.0 + 2.0, 10.0 + 4.0]
+
+
+async def test_a_runner_that_cannot_be_started_is_a_crash(world: World) -> None:
+    await world.settle()
+    world.startable = False
+    world.runner.end(1)
+    assert (await world.ends()).code == 4
+    assert now() == 10.0 + 1 + 2 + 4
+
+
+async def test_a_drain_order_while_no_runner_runs_ends_the_pod_at_once(world: World) -> None:
+    await world.settle()
+    world.runner.end(1)
+    await asyncio.sleep(0.5)
+    world.lifecycle.take_order(Order.DRAIN)
+    assert (await world.ends()).code == 0
+    assert now() == 10.5
+    assert world.restarts == []
+
+
+async def test_an_order_before_the_first_start_starts_nothing() -> None:
+    world = World()
+    world.begin()
+    world.lifecycle.take_signal()
+    assert (await world.ends()).code == 0
+    assert world.runners == []
+
+
+async def test_a_runner_that_crashes_in_mid_drain_is_not_started_again(world: World) -> None:
+    await world.settle()
+    world.runner.begin("a")
+    world.lifecycle.take_order(Order.DRAIN)
+    await asyncio.sleep(10)
+    world.runner.end(0)
+    ending = await world.ends()
+    assert (ending.code, ending.cause) == (4, EndCause.RUNNER_FAILED)
+    assert len(world.runners) == 1
+
+
+async def test_a_job_that_failed_in_the_drain_is_no_lost_job(world: World) -> None:
+    await world.settle()
+    world.runner.begin("a")
+    world.lifecycle.take_order(Order.DRAIN)
+    await asyncio.sleep(10)
+    world.runner.say("[18:22:02.220] ERROR (21002): Cannot process job")
+    world.runner.end(0)
+    assert (await world.ends()).code == 0
+
+
+async def test_a_runner_that_lost_its_server_is_stopped(world: World) -> None:
+    await world.settle()
+    world.runner.registered = False
+    ending = await world.ends()
+    assert (ending.code, ending.cause) == (3, Cause.UNREGISTERED)
+    assert world.runner.signals == [("TERM", pytest.approx(10.5, abs=0.5))]
+
+
+async def test_the_log_tells_of_a_refused_token_before_the_next_question(world: World) -> None:
+    await world.settle()
+    await asyncio.sleep(0.5)
+    world.runner.say(f"[18:22:10.484] ERROR (1): Unregistering {SERVER} as the runner token ptrt-1 is invalid")
+    assert (await world.ends()).code == 3
+    assert now() == 10.5
+
+
+async def test_when_the_agent_itself_fails_jobs_are_handed_back_first(world: World) -> None:
+    await world.settle()
+    world.runner.begin("a")
+    world.runner.heeds = False
+    world.task.cancel()
+    await asyncio.wait([world.task])
+    assert world.runner.signals == [("TERM", 10.0), ("KILL", 25.0)]
+
+
+async def test_processes_that_could_not_be_ended_are_reported(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    await world.settle()
+    with caplog.at_level(logging.INFO):
+        world.lifecycle._report_end(world.runner, 0, 2)
+    assert "2 processes of the runner could not be ended" in caplog.text
