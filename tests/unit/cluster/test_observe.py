@@ -106,3 +106,39 @@ def test_a_scheduled_pod_of_which_the_kubelet_has_not_told_yet_may_have_run():
 
 def test_a_pod_whose_container_runs_has_run():
     assert seen(pod(spec={"nodeName": "n"}, status={"containerStatuses": [{"state": {"running": {}}}]})).has_run
+
+
+def ended(**status):
+    return seen(pod(status={"phase": "Failed"} | status)).end
+
+
+def test_the_agents_own_word_tells_how_a_pod_ended():
+    message = '{"cause": "RunnerFailed", "message": "it crashed 4 times"}'
+    terminated = {"reason": "Error", "exitCode": 4, "message": message}
+
+    assert ended(containerStatuses=[{"state": {"terminated": terminated}}]) == (
+        "exit code 4, RunnerFailed: it crashed 4 times"
+    )
+
+
+def test_the_kubelets_word_is_told_where_the_agent_could_say_nothing():
+    terminated = {"reason": "OOMKilled", "exitCode": 137}
+
+    assert ended(containerStatuses=[{"state": {"terminated": terminated}}]) == "OOMKilled, exit code 137"
+
+
+def test_an_evicted_pod_says_so():
+    assert ended(reason="Evicted") == "Evicted"
+
+
+@pytest.mark.parametrize("message", ["plain text", "[1]", None])
+def test_a_termination_message_that_is_not_the_agents_is_not_repeated(message):
+    terminated = {"exitCode": 1, "message": message}
+
+    assert ended(containerStatuses=[{"state": {"terminated": terminated}}]) == "exit code 1"
+
+
+def test_a_long_word_is_cut():
+    message = '{"cause": "x", "message": "' + "y" * 5000 + '"}'
+
+    assert len(ended(containerStatuses=[{"state": {"terminated": {"exitCode": 1, "message": message}}}])) == 300

@@ -1,11 +1,14 @@
 """From the API server's JSON to what the planner knows of a pod. Tolerant: what is missing reads as "not yet"."""
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from runnerpool.api import names
 from runnerpool.planning.snapshot import PodStage, RunnerPod
+
+_MAX_END_LENGTH = 300
 
 
 def parse_time(text: object) -> datetime | None:
@@ -48,6 +51,7 @@ def _runner_pod(item: Mapping[str, Any], pool: str, uid: str) -> RunnerPod | Non
         drain_since=parse_time(annotations.get(names.ANNOTATION_DRAIN_SINCE)),
         deleting="deletionTimestamp" in metadata,
         succeeded=status.get("phase") == "Succeeded",
+        end=_end(status) if stage is PodStage.ENDED else "",
         has_run=_has_run(spec, status),
         node=spec.get("nodeName") or "",
         template_hash=annotations.get(names.ANNOTATION_TEMPLATE_HASH, ""),
@@ -60,6 +64,35 @@ def _stage(spec: Mapping[str, Any], status: Mapping[str, Any]) -> PodStage:
     if any(gate.get("name") == names.SCHEDULING_GATE for gate in spec.get("schedulingGates") or ()):
         return PodStage.GATED
     return PodStage.READY if _ready_since(status) else PodStage.STARTING
+
+
+def _end(status: Mapping[str, Any]) -> str:
+    """How the container ended: the kubelet's word (OOMKilled, Evicted), the exit code, the agent's own message."""
+    terminated: Mapping[str, Any] = next(
+        (
+            container["state"]["terminated"]
+            for container in status.get("containerStatuses") or ()
+            if "terminated" in (container.get("state") or {})
+        ),
+        {},
+    )
+    words = [status.get("reason"), terminated.get("reason")]
+    told = [str(word) for word in words if word and word != "Error"]
+    if "exitCode" in terminated:
+        told.append(f"exit code {terminated['exitCode']}")
+    told.append(_agents_word(terminated.get("message")))
+    return ", ".join(word for word in told if word)[:_MAX_END_LENGTH]
+
+
+def _agents_word(text: object) -> str:
+    """The agent's termination message, which is one line of JSON; anything else is not repeated."""
+    try:
+        document = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return ""
+    if not isinstance(document, dict):
+        return ""
+    return f"{document.get('cause', '')}: {document.get('message', '')}"
 
 
 def _has_run(spec: Mapping[str, Any], status: Mapping[str, Any]) -> bool:

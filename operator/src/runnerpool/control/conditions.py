@@ -28,12 +28,14 @@ class PassOutcome:
 
     Attributes:
         failures: Pods in a row that ended by a fault.
+        last_end: Name of the last of them, and how it ended.
     """
 
     snapshot: PoolSnapshot
     plan: Plan
     troubles: Sequence[Trouble] = ()
     failures: int = 0
+    last_end: str = ""
 
 
 def conditions_of(outcome: PassOutcome) -> tuple[Condition, ...]:
@@ -88,8 +90,8 @@ def _runners_healthy(outcome: PassOutcome) -> Condition:
     kind = ConditionType.RUNNERS_HEALTHY
     if outcome.failures:
         message = (
-            f"{outcome.failures} runner pods in a row ended by a fault; see `kubectl describe pod` and the logs of the "
-            "last; new ones are made at growing intervals"
+            f"{outcome.failures} runner pods in a row ended by a fault, the last was {outcome.last_end}; new ones are "
+            "made at growing intervals"
         )
         return Condition(type=kind, status=False, reason=Reason.POD_FAILED, message=message)
     if any(pod.unfinished for pod in outcome.snapshot.pods):

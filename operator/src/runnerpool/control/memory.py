@@ -19,6 +19,7 @@ class PoolMemory:
     def __init__(self) -> None:
         self.last_job_seen: dict[str, datetime] = {}
         self.pods_failed = Backoff()
+        self.last_end = ""
         self.creation_failed = Backoff()
         self._failed_uids: set[str] = set()
 
@@ -33,10 +34,11 @@ class PoolMemory:
         pods = tuple(pods)
         if any(_proven(pod, now) for pod in pods):
             self.pods_failed = Backoff()
-        failed = {pod.uid for pod in pods if pod.stage is PodStage.ENDED and not pod.succeeded}
-        for _ in failed - self._failed_uids:
+        failed = {pod.uid: pod for pod in pods if pod.stage is PodStage.ENDED and not pod.succeeded}
+        for uid in sorted(failed.keys() - self._failed_uids):
             self.pods_failed = self.pods_failed.failed(now)
-        self._failed_uids = failed
+            self.last_end = f"{failed[uid].name}: {failed[uid].end or 'nobody told how it ended'}"
+        self._failed_uids = set(failed)
 
     def note_creations(self, *, refused: bool, tried: bool, now: datetime) -> None:
         """Back off while the cluster or the server refuses new pods; the first success ends it."""

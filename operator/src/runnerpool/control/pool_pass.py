@@ -96,7 +96,11 @@ class PoolPasses:
             now=snapshot.now,
         )
         outcome = PassOutcome(
-            snapshot=snapshot, plan=decision, troubles=troubles, failures=self._memory.pods_failed.failures
+            snapshot=snapshot,
+            plan=decision,
+            troubles=troubles,
+            failures=self._memory.pods_failed.failures,
+            last_end=self._memory.last_end,
         )
         await self._reporter.report(outcome, body)
         return min(decision.recheck_after or RESYNC, RESYNC)

@@ -78,8 +78,12 @@ def remove_ended(census: Census) -> Part:
 
 
 def _remove(pod: RunnerPod) -> Remove:
-    reason, how = (Reason.DRAINED, "has drained") if pod.succeeded else (Reason.POD_FAILED, "has failed")
-    return Remove(pod=pod.name, uid=pod.uid, reason=reason, message=f"pod {pod.name} {how} and is removed")
+    if pod.succeeded:
+        return Remove(
+            pod=pod.name, uid=pod.uid, reason=Reason.DRAINED, message=f"pod {pod.name} has drained and is removed"
+        )
+    message = f"pod {pod.name} has failed ({pod.end or 'nobody told how'}) and is removed"
+    return Remove(pod=pod.name, uid=pod.uid, reason=Reason.POD_FAILED, message=message)
 
 
 def release_reserved(ordinals: Iterable[int], why: str, reason: Reason = Reason.POD_SEEN) -> Part:

@@ -33,6 +33,7 @@ class RunnerPod:
         drain_since: When the drain was ordered; None if not ordered or unreadable.
         deleting: `metadata.deletionTimestamp` is set.
         succeeded: For an ended pod: its phase is Succeeded.
+        end: For an ended pod: how its container ended, for people; "" if nobody told.
         has_run: Its container runs, has run, or may have; False only if that is certain (unscheduled, or still waiting
             for its image).
         node: Name of its node; "" while unscheduled.
@@ -49,6 +50,7 @@ class RunnerPod:
     drain_since: datetime | None = None
     deleting: bool = False
     succeeded: bool = False
+    end: str = ""
     has_run: bool = True
     node: str = ""
     template_hash: str = ""
