@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -249,3 +250,24 @@ async def test_live_chunks_come_and_go_and_are_the_heartbeat(tmp_path: Path) -> 
         assert (await peer.post_form(job, "update", {**tokens, "payload[type]": "add-chunk"})).status == 400
         assert (await peer.post_form(job, "success", tokens)).status == 204
         assert peer.state(job) is JobState.COMPLETED
+
+
+async def test_a_runner_that_dies_while_it_uploads_leaves_no_file_and_its_job_in_processing(tmp_path: Path) -> None:
+    async with peers(tmp_path) as peer:
+        job = await peer.enqueue()
+        await peer.take(job)
+        incoming = peer.simulation.incoming_directory
+        address = urlsplit(peer.player.base_url)
+        _, writer = await asyncio.open_connection(address.hostname, address.port)
+        part = 'Content-Disposition: form-data; name="payload[videoFile]"; filename="v.mp4"'
+        head = f"POST {JOBS}/{job}/success HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n"
+        kind = "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+        writer.write(f"{head}{kind}--b\r\n{part}\r\n\r\n".encode() + b"x" * 300_000)
+        while not list(incoming.iterdir()):
+            await peer.player.send("GET", "/api/v1/ping")
+        writer.close()
+        route = f"POST {JOBS}/{{jobUUID}}/success"
+        while not peer.simulation.journal.requests[route]:
+            await peer.player.send("GET", "/api/v1/ping")
+        assert list(incoming.iterdir()) == []
+        assert (peer.simulation.journal.requests[route][400], peer.state(job)) == (1, JobState.PROCESSING)

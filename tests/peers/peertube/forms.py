@@ -7,6 +7,7 @@ from pathlib import Path
 from aiohttp import BodyPartReader, web
 
 from peers.peertube.completion import Part
+from peers.peertube.problems import Problem
 
 CHUNK_BYTES = 256 * 1024
 FIELD_BYTES = 64 * 1024
@@ -24,7 +25,11 @@ class Form:
 
 
 async def read_form(request: web.Request, directory: Path) -> Form:
-    """Read fields into memory and files into the directory; if the sender goes away, what is half there is removed."""
+    """Read fields into memory and files into the directory.
+
+    Raises:
+        Problem: 400, the sender went away or the parts are malformed; what is half there is removed.
+    """
     form = Form()
     try:
         async for part in await request.multipart():
@@ -36,6 +41,9 @@ async def read_form(request: web.Request, directory: Path) -> Form:
                 path = directory / f"{uuid.uuid4()}{Path(part.filename).suffix}"
                 form.files[part.name] = Part(path=path, filename=part.filename)
                 await _save(part, path)
+    except (ConnectionResetError, ValueError) as error:
+        form.discard()
+        raise Problem(400, "Request aborted") from error
     except BaseException:
         form.discard()
         raise

@@ -19,6 +19,7 @@ class Player:
         values: What takes the place of a recorded field's value, by field name; a field that is missing here goes out
             as recorded.
         identifiers: Identifiers of this server by the recorded ones, for paths.
+        base_url: The server's own address.
         bearer: The access token for requests that were recorded with one.
     """
 
@@ -26,6 +27,7 @@ class Player:
         self.values: dict[str, str] = {}
         self.identifiers: dict[str, str] = {}
         self.bearer = ""
+        self.base_url = base_url
         self._http = httpx.AsyncClient(base_url=base_url, timeout=30, trust_env=False)
 
     async def close(self) -> None:
