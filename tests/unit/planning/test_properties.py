@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +26,9 @@ from runnerpool.planning.planner import plan
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot
 from support.effects import after, apply
 from support.strategies import known_queues, later, snapshots, unknown_queues
+
+# 300 examples take a while on a busy machine.
+pytestmark = pytest.mark.timeout(300)
 
 
 def alive(snapshot: PoolSnapshot) -> set[int]:
