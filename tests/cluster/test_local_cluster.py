@@ -5,15 +5,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from support.cluster import instances, local
+from support.cluster import host_access, instances, local, requirements, toolchain
 from support.cluster.backends import ClusterBackend, chosen_backend
 from support.cluster.errors import ClusterError
+from support.cluster.fingerprint import copied, fingerprint
 from support.cluster.local import LocalCluster
-from support.cluster.processes import wait_until
+from support.cluster.processes import identify, wait_until
 
 pytestmark = pytest.mark.cluster
 
@@ -136,3 +139,88 @@ def test_an_unknown_backend_is_refused_with_the_ones_there_are(monkeypatch: pyte
     monkeypatch.setenv("RUNNERPOOL_CLUSTER", "moon")
     with pytest.raises(ClusterError, match=r"RUNNERPOOL_CLUSTER=moon: .* choose one of: auto, local"):
         chosen_backend()
+
+
+def test_only_one_node_stands_on_a_machine_and_a_second_is_told_who_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    holder = instances.Instance(
+        name="holder", directory=Path("/nowhere"), node=True, owner=identify("owner", os.getpid()), ports={}
+    )
+    monkeypatch.setattr(instances, "every", lambda: [holder])
+    with pytest.raises(ClusterError, match="cluster holder has this machine's one node"):
+        LocalCluster(with_node=True)._claim()
+
+
+def test_a_recycled_process_number_is_not_taken_for_the_process_that_had_it() -> None:
+    this = identify("this", os.getpid())
+    assert this.alive
+    assert not replace(this, start_time=this.start_time - 1).alive
+
+
+def test_a_fingerprint_follows_what_is_copied_and_nothing_else(tmp_path: Path) -> None:
+    containerfile = tmp_path / "Containerfile"
+    containerfile.write_text(
+        "ARG BASE\nARG PART=source\nFROM ${BASE} AS build\n# COPY nothing /\n"
+        "COPY --chown=1:1 ${PART}/ \\\n    *.txt /app/\n"
+        'FROM ${BASE}\nCOPY --from=build /app /app\nADD ["a file", "/"]\n'
+    )
+    (tmp_path / "source" / "__pycache__").mkdir(parents=True)
+    for name in ("source/main.py", "list.txt", "a file", "other.md", "source/__pycache__/main.pyc"):
+        (tmp_path / name).write_text("1")
+
+    def taken(**build_args: str) -> str:
+        return fingerprint(containerfile, tmp_path, build_args)
+
+    first = taken(BASE="x")
+    assert list(copied(containerfile.read_text(), {})) == ["source/", "*.txt", "a file"]
+    for untouched in ("other.md", "source/__pycache__/main.pyc"):
+        (tmp_path / untouched).write_text("2")
+    assert taken(BASE="x") == first
+    assert taken(BASE="y") != first
+    for copied_file in ("source/main.py", "list.txt", "a file"):
+        before = taken(BASE="x")
+        (tmp_path / copied_file).write_text("2")
+        assert taken(BASE="x") != before, copied_file
+
+
+def test_a_containerfile_that_copies_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "Containerfile").write_text("FROM scratch\nCOPY missing /\n")
+    with pytest.raises(ClusterError, match="copies missing, which is not in its context"):
+        fingerprint(tmp_path / "Containerfile", tmp_path, {})
+
+
+def test_client_configurations_name_the_mounted_authorities_and_keep_the_hosts_settings() -> None:
+    assert host_access.pip_configuration({"index-url": "https://mirror.example/simple"}) == (
+        "[global]\ncert = /run/host/ca-certificates.crt\nindex-url = https://mirror.example/simple\n"
+    )
+    assert host_access.npm_configuration({"registry": "https://mirror.example/npm"}) == (
+        "cafile=/run/host/ca-certificates.crt\nregistry=https://mirror.example/npm\n"
+    )
+
+
+def test_a_machine_without_go_or_root_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr(toolchain, "built", lambda: False)
+    lacks = "; ".join(requirements.unmet(node=True))
+    for remedy in ("install Go 1.26", "run as root", "install the package containerd", "install the package buildah"):
+        assert remedy in lacks
+
+
+def test_a_stamp_of_other_modules_asks_for_a_new_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNNERPOOL_CACHE", str(tmp_path))
+    kubernetes = toolchain.MODULES[0]
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "kubectl").write_text("a program that no Go built")
+    assert not toolchain.built(["kubectl"])
+    (tmp_path / "bin" / "kubectl.stamp").write_text(kubernetes.stamp())
+    assert toolchain.built(["kubectl"])
+    (tmp_path / "bin" / "kubectl.stamp").write_text("v1.0.0 of long ago\n")
+    assert not toolchain.built(["kubectl"])
+
+
+def test_too_little_disk_is_said_before_a_build_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNNERPOOL_CACHE", str(tmp_path))
+    monkeypatch.setattr(toolchain, "_modules_present", lambda _: False)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=2**30))
+    with pytest.raises(ClusterError, match=r"too little disk .* 7 GiB needed, 1.0 GiB free"):
+        toolchain.ensure(["kubectl"])

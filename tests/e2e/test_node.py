@@ -1,22 +1,27 @@
 import http.server
 import json
 import os
+import tarfile
 import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import pytest
 import yaml
 
-from support.cluster import bases, remains
+from support.cluster import bases, host_access, images, remains
 from support.cluster.backends import ClusterBackend
+from support.cluster.errors import ClusterError
 from support.cluster.processes import wait_until
 
 pytestmark = pytest.mark.e2e
 
 Run = Callable[..., None]
+
+_BUILD_SECONDS = 600
 
 _ASK_API_SERVER = """
 import json, os, pathlib, ssl, urllib.request
@@ -171,7 +176,7 @@ def test_a_pod_over_its_memory_limit_is_killed_for_it(
 
 
 def test_a_drained_node_evicts_the_pod_with_sigterm(
-    node_cluster: ClusterBackend, namespace: str, run_pod: Run, tmp_path: Any
+    node_cluster: ClusterBackend, namespace: str, run_pod: Run, tmp_path: Path
 ) -> None:
     run_pod("evicted", ["python3", "-c", _HANDLE_SIGTERM])
     wait_until(
@@ -250,3 +255,69 @@ def wait_for_phase(cluster: ClusterBackend, namespace: str, pod: str, phase: str
         f"--for=jsonpath={{.status.phase}}={phase}",
         "--timeout=30s",
     )
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    (tmp_path / "greeting").write_text("hello\n")
+    (tmp_path / "Containerfile").write_text("ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY greeting /greeting\n")
+    return tmp_path
+
+
+@pytest.mark.timeout(_BUILD_SECONDS)
+def test_an_image_is_built_once_loaded_once_and_run(
+    node_cluster: ClusterBackend, namespace: str, context: Path
+) -> None:
+    def build() -> images.ImageRef:
+        return images.build("greeting", context / "Containerfile", context, {"BASE_IMAGE": bases.python().reference})
+
+    image = build()
+    made = image.archive.stat().st_ino
+    assert build() == image
+    assert image.archive.stat().st_ino == made
+
+    node_cluster.load(image)
+    begin = time.monotonic()
+    node_cluster.load(image)
+    assert time.monotonic() - begin < 2, "an image that is present is not loaded again"
+    options = (f"--namespace={namespace}", f"--image={image.reference}", "--restart=Never")
+    node_cluster.kubectl("run", "greets", *options, "--", "cat", "/greeting")
+    wait_for_phase(node_cluster, namespace, "greets", "Succeeded")
+    assert node_cluster.kubectl("logs", "greets", f"--namespace={namespace}").stdout == "hello\n"
+
+
+@pytest.mark.timeout(_BUILD_SECONDS)
+def test_a_build_has_the_hosts_client_configuration_and_leaves_none_of_it_in_the_image(context: Path) -> None:
+    mounted = {mount.target.lstrip("/") for mount in host_access.mounts(context)}
+    assert "etc/pip.conf" in mounted
+    checks = " && ".join(f"test -s /{path}" for path in sorted(mounted))
+    (context / "Containerfile").write_text(f"ARG BASE_IMAGE\nFROM ${{BASE_IMAGE}}\nRUN {checks} && echo {context}\n")
+    image = images.build("mounts", context / "Containerfile", context, {"BASE_IMAGE": bases.python().reference})
+
+    sizes = {(name, size) for name, size in layered_files(image.archive) if name in mounted}
+    image.archive.unlink()
+    assert ("etc/pip.conf", 0) in sizes, "an empty file is where it was mounted"
+    assert not [name for name, size in sizes if size > 0]
+
+
+@pytest.mark.timeout(_BUILD_SECONDS)
+def test_a_build_that_fails_says_what_the_command_said(context: Path) -> None:
+    (context / "Containerfile").write_text(
+        f"ARG BASE_IMAGE\nFROM ${{BASE_IMAGE}}\nRUN echo no {context.name} today >&2 && false\n"
+    )
+    with pytest.raises(ClusterError, match=rf"(?s)building image broken failed .*no {context.name} today"):
+        images.build("broken", context / "Containerfile", context, {"BASE_IMAGE": bases.python().reference})
+
+
+def layered_files(archive: Path) -> Iterator[tuple[str, int]]:
+    """Name and size of every file in every layer of an image."""
+    with tarfile.open(archive) as image:
+        for layer in json.loads(contents(image, "manifest.json").read())[0]["Layers"]:
+            with tarfile.open(fileobj=contents(image, layer)) as files:
+                yield from ((member.name, member.size) for member in files)
+
+
+def contents(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    file = archive.extractfile(name)
+    assert file is not None
+    return file

@@ -1,13 +1,16 @@
-"""The test bed for people: `python -m support.cluster build|up|down|env|list`."""
+"""The test bed for people: `python -m support.cluster build|up|down|env|load|list`."""
 
 import argparse
 import shlex
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from support.cluster import instances
 from support.cluster.errors import ClusterError
+from support.cluster.images import archived
 from support.cluster.local import LocalCluster
+from support.cluster.paths import binary_directory
 from support.cluster.preparation import prepare
 
 _DEFAULT_NAME = "local"
@@ -27,8 +30,14 @@ def down(options: argparse.Namespace) -> None:
 
 
 def env(options: argparse.Namespace) -> None:
-    values = LocalCluster(name=options.name).environment()
-    print("export", *(f"{name}={shlex.quote(value)}" for name, value in values.items()))
+    kubeconfig = LocalCluster(name=options.name).kubeconfig
+    print(f'export KUBECONFIG={shlex.quote(str(kubeconfig))} PATH={shlex.quote(str(binary_directory()))}:"$PATH"')
+
+
+def load(options: argparse.Namespace) -> None:
+    cluster = LocalCluster(name=options.name)
+    for archive in options.archives:
+        cluster.load(archived(archive))
 
 
 def list_clusters(_: argparse.Namespace) -> None:
@@ -42,6 +51,7 @@ _COMMANDS: Mapping[str, tuple[Callable[[argparse.Namespace], None], str]] = {
     "up": (up, "start a cluster that stands until `down`, and print what a shell needs to use it"),
     "down": (down, "stop it, and remove all but its logs"),
     "env": (env, 'print what a shell needs to use it: eval "$(python -m support.cluster env)"'),
+    "load": (load, "make images of the cache (see the folder images in it) present on the node"),
     "list": (list_clusters, "list this machine's clusters"),
 }
 
@@ -55,6 +65,8 @@ def main() -> int:
         command.add_argument("--name", default=_DEFAULT_NAME, help="of the cluster (default: %(default)s)")
         if name == "up":
             command.add_argument("--node", action="store_true", help="with a node, on which pods run (needs root)")
+        if name == "load":
+            command.add_argument("archives", nargs="+", type=Path, metavar="ARCHIVE")
     options = parser.parse_args()
     try:
         options.action(options)

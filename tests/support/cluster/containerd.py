@@ -54,6 +54,11 @@ class Containerd:
         if references:
             self._ctr("images", "remove", *references)
 
+    def shim_sockets(self) -> list[Path]:
+        """Where the shims that now run listen: in a directory of the machine's, which they leave behind when killed."""
+        files = (self.state / "io.containerd.runtime.v2.task" / _NAMESPACE).glob("*/address")
+        return [Path(file.read_text().strip().removeprefix("unix://")) for file in files]
+
     def remove_containers(self) -> None:
         """End all tasks and forget all containers; shims go with their last task."""
         wait_until(self._no_container_left, "the end of all containers", timeout_seconds=_REMOVAL_SECONDS)

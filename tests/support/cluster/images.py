@@ -3,15 +3,15 @@
 import hashlib
 import tempfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-
-from filelock import FileLock
 
 from support.cluster import host_access, packages
 from support.cluster.commands import run
 from support.cluster.errors import ClusterError
 from support.cluster.fingerprint import fingerprint
+from support.cluster.locks import exclusive
 from support.cluster.paths import cache_directory
 from support.cluster.progress import run_with_progress
 
@@ -67,10 +67,9 @@ def key_of(*inputs: str | bytes) -> str:
     return digest.hexdigest()
 
 
-def build_lock() -> FileLock:
+def build_lock() -> AbstractContextManager[None]:
     """One build at a time: they share buildah's storage, and the disk."""
-    image_directory().mkdir(parents=True, exist_ok=True)
-    return FileLock(image_directory() / ".lock", is_singleton=True)
+    return exclusive(image_directory() / ".lock", "building images")
 
 
 def produce(
@@ -106,6 +105,21 @@ def produce(
     if not base:
         run(*_buildah(), "rmi", image.reference)
     _prune(image)
+
+
+def archived(archive: Path) -> ImageRef:
+    """The image whose archive this is.
+
+    Raises:
+        ClusterError: it is none of this cache's.
+    """
+    name, _, key = archive.stem.rpartition("-")
+    image = ImageRef(name=name, key=key)
+    if not image.present or image.archive != archive.absolute():
+        raise ClusterError(
+            f"{archive} is no image of this cache; `python -m support.cluster build` makes the base images"
+        )
+    return image
 
 
 def superseded(reference: str) -> bool:

@@ -6,12 +6,12 @@ import random
 import shutil
 import socket
 import time
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from filelock import FileLock
-
 from support.cluster.errors import ClusterError
+from support.cluster.locks import exclusive
 from support.cluster.paths import cache_directory
 from support.cluster.processes import ProcessIdentity, identify
 
@@ -63,9 +63,8 @@ class Instance:
                 entry.unlink()
 
 
-def machine_lock() -> FileLock:
-    _root().mkdir(parents=True, exist_ok=True)
-    return FileLock(_root() / ".lock")
+def machine_lock() -> AbstractContextManager[None]:
+    return exclusive(_root() / ".lock", "registering a cluster")
 
 
 def create(name: str, *, node: bool, outlives_starter: bool) -> Instance:

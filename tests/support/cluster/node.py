@@ -125,8 +125,11 @@ def stop_containers(instance: Instance) -> None:
 def remove_remains(instance: Instance) -> None:
     """Remove what the node's programs leave when they are gone: processes, mounts, network, cgroups, links."""
     containerd = Containerd(instance)
+    sockets = containerd.shim_sockets()
     _kill_shims(str(containerd.socket))
     _kill_container_processes()
+    for socket in sockets:
+        socket.unlink(missing_ok=True)
     for directory in (instance.directory, containerd.store):
         _unmount_below(directory)
     network.down(instance.directory)
@@ -151,10 +154,18 @@ def _kill_container_processes() -> None:
 
 
 def _kill_shims(socket: str) -> None:
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        arguments = "".join(_lines(file)).split("\0")
-        if socket in arguments and "containerd-shim" in arguments[0]:
+    def none_left() -> bool:
+        shims = [file for file in Path("/proc").glob("[0-9]*/cmdline") if _is_shim(_lines(file), socket)]
+        for file in shims:
             _kill(int(file.parent.name))
+        return not shims
+
+    wait_until(none_left, "the end of all shims of containers", timeout_seconds=30)
+
+
+def _is_shim(command_line: list[str], socket: str) -> bool:
+    arguments = "".join(command_line).split("\0")
+    return socket in arguments and "containerd-shim" in arguments[0]
 
 
 def _unmount_below(directory: Path) -> None:

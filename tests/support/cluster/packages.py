@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from support.cluster.errors import ClusterError
+from support.cluster.locks import exclusive
 from support.cluster.paths import cache_directory
 from support.cluster.progress import run_with_progress, say
 
@@ -60,7 +59,7 @@ def ensure(packages: Sequence[Package]) -> None:
     """
     if not missing(packages):
         return
-    with FileLock(cache_directory() / ".packages.lock"):
+    with exclusive(cache_directory() / ".packages.lock", "installing packages"):
         names = missing(packages)
         if not names:
             return

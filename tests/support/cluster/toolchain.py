@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from support.cluster.errors import ClusterError
+from support.cluster.locks import exclusive
 from support.cluster.paths import binary_directory
 from support.cluster.progress import run_with_progress, say
 
@@ -92,7 +91,9 @@ def ensure(programs: Sequence[str] = ALL_PROGRAMS) -> Path:
     directory = binary_directory()
     directory.mkdir(parents=True, exist_ok=True)
     if not built(programs):
-        with FileLock(directory / ".lock"):  # a parallel run may have built them meanwhile
+        with exclusive(
+            directory / ".lock", "building the test bed's programs"
+        ):  # a parallel run may have built them meanwhile
             missing = _missing(programs)
             _check(missing)
             for module, names in missing:
