@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from support.cluster import host_access, instances, local, requirements, toolchain
+from support.cluster import fixtures, host_access, instances, local, requirements, toolchain
 from support.cluster.backends import ClusterBackend, chosen_backend
 from support.cluster.errors import ClusterError
 from support.cluster.fingerprint import copied, fingerprint
@@ -224,3 +224,13 @@ def test_too_little_disk_is_said_before_a_build_begins(tmp_path: Path, monkeypat
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=2**30))
     with pytest.raises(ClusterError, match=r"too little disk .* 7 GiB needed, 1.0 GiB free"):
         toolchain.ensure(["kubectl"])
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_what_a_machine_cannot_run_fails_in_ci_and_is_skipped_with_its_reason_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[BaseException]
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr(requirements, "unmet", lambda *, node: ["Go: install it"])
+    with pytest.raises(outcome, match="cannot run the test bed; it lacks Go: install it"):
+        next(fixtures._cluster(node=False))
