@@ -234,11 +234,11 @@ async def test_a_request_during_a_read_brings_another() -> None:
     server = FakeServer(seconds=0.1)
     async with polling(server) as poller:  # the first turn takes 0.5 s: five calls
         poller.request_full_read()
-        await asyncio.sleep(2.4)
-        assert len(server.reads) == 2  # after four times as long a rest
+        await asyncio.sleep(1.35)
+        assert len(server.reads) == 2  # after twice as long a rest
         await asyncio.sleep(0.05)
         poller.request_full_read()
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(1.5)
 
     assert len(server.reads) == 3
 
@@ -247,14 +247,14 @@ async def test_a_request_during_a_read_brings_another() -> None:
 async def test_a_slow_server_is_looked_at_less_often(seconds: float, period: float) -> None:
     server = FakeServer(seconds=seconds)
     async with polling(server, pace=Pace(full_read=10**6)):
-        await asyncio.sleep(seconds * 10 + period * 3)
+        await asyncio.sleep(seconds * 60 + period * 6)
 
-    gaps = [later - earlier for earlier, later in pairwise(server.looks[1:])]
+    gaps = [later - earlier for earlier, later in pairwise(server.looks[4:])]
     assert gaps
     assert all(gap == pytest.approx(period) for gap in gaps)
 
 
-async def test_one_slow_answer_changes_no_period() -> None:
+async def test_a_slow_answer_now_and_then_changes_no_period() -> None:
     server = FakeServer()
     async with polling(server):
         await asyncio.sleep(11)
@@ -263,7 +263,7 @@ async def test_one_slow_answer_changes_no_period() -> None:
         server.seconds = 0.0
         await asyncio.sleep(20)
 
-    assert server.looks[:6] == [0.0, 5.0, 10.0, 15.0, 30.0, 35.0]  # once, a rest of four times its length
+    assert server.looks[:6] == [0.0, 5.0, 10.0, 15.0, 24.0, 29.0]  # once, a rest of twice its length
 
 
 async def test_a_failed_look_makes_the_queue_unknown_and_keeps_what_was_known() -> None:
@@ -369,6 +369,20 @@ async def test_one_success_heals_at_once_and_forgets_the_pauses() -> None:
         await asyncio.sleep(10)
     assert server.looks[-3:] == [75.0, 80.0, 85.0]
     assert subscriber.woken == [0.0, 75.0]
+
+
+async def test_a_failure_after_a_success_begins_a_new_row_of_pauses() -> None:
+    server = FakeServer(error=DOWN)
+    async with polling(server) as poller:
+        await asyncio.sleep(20)  # looks at 0, 5, 15; the next at 35
+        server.error = None
+        await asyncio.sleep(15)
+        poller.request_full_read()
+        await asyncio.sleep(1)
+        server.error = DOWN
+        await asyncio.sleep(25)
+
+    assert server.looks == [0.0, 5.0, 15.0, 35.0, 36.0, 41.0, 46.0, 56.0]
 
 
 async def test_healing_reads_in_full_though_nothing_seems_to_have_changed() -> None:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import statistics
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -30,11 +29,12 @@ _log = logging.getLogger(__name__)
 
 _SERVER_SHARE = 50
 """A look may take a fiftieth of the period: 2 % of the server's time (70 ms a look were measured on a grown server)."""
-_REST_PER_WORK = 4
-"""Whatever is asked for, a server rests four times as long as the last look and read took."""
+_REST_PER_WORK = 2
+"""Whatever is asked for, a server rests twice as long as the last look and read took."""
 _SHORTEST_REST_SECONDS = 1.0
 """30 registrations within a second ask for one read, not for 30."""
 _ANSWERS_REMEMBERED = 5
+_ANSWERS_NEEDED = 3
 _RANDOM = secrets.SystemRandom()
 
 
@@ -256,8 +256,8 @@ class ServerPoller:
         return delay if retry_after is None else max(delay, retry_after + self._draw(0.0, 1.0))
 
     def _period(self) -> float:
-        """The median forgives one slow answer."""
-        answer = statistics.median(self._answer_seconds) if self._answer_seconds else 0.0
+        """What a look costs the server is told by the fastest of some: what slows one down may be ours or the net's."""
+        answer = min(self._answer_seconds) if len(self._answer_seconds) >= _ANSWERS_NEEDED else 0.0
         return max(self._pace.period, min(self._pace.longest, answer * _SERVER_SHARE))
 
     async def _rest(self, seconds: float, *, at_least: float) -> None:
