@@ -21,12 +21,7 @@ from runnerpool.control.provisioning import Stamp
 from runnerpool.control.world import World
 from runnerpool.handlers import Watcher
 from runnerpool.metrics import Metrics
-from runnerpool.peertube.address import ServerAddress
-from runnerpool.peertube.client import PeerTubeClient
-from runnerpool.peertube.connection import open_http
-from runnerpool.peertube.credentials import Credentials
-from runnerpool.peertube.session import Session
-from runnerpool.peertube.transport import Transport
+from runnerpool.peertube.connect import Connector
 from runnerpool.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -83,7 +78,7 @@ async def _operate(settings: Settings, configuration: client.Configuration) -> N
         api = KubeApi(configuration, metrics)
         stack.push_async_callback(api.close)
         pollers = Pollers(
-            lambda address, credentials: _connect(address, credentials, metrics),
+            Connector(telemetry=metrics),
             clock=_SystemClock(),
             pace=Pace(period=settings.poll_period_seconds),
         )
@@ -101,11 +96,6 @@ async def _operate(settings: Settings, configuration: client.Configuration) -> N
                 await watching
             finally:
                 watcher.stop()
-
-
-def _connect(address: ServerAddress, credentials: Credentials, metrics: Metrics) -> PeerTubeClient:
-    transport = Transport(address, open_http(address), metrics)
-    return PeerTubeClient(Session(transport, credentials))
 
 
 async def _world(settings: Settings, cluster: ClusterGateway, pollers: Pollers, metrics: Metrics) -> World:

@@ -520,6 +520,21 @@ async def test_an_older_listing_that_arrives_late_does_not_replace_a_newer_one()
         assert poller.rows == server.rows
 
 
+async def test_a_listing_that_was_asked_for_before_a_row_was_deleted_does_not_bring_it_back() -> None:
+    server = FakeServer()
+    server.rows = (RunnerAccount(id=1, name="leaving"),)
+    async with polling(server) as poller:
+        await poller.refresh_rows()
+        server.seconds = 2.0
+        early = asyncio.create_task(poller.refresh_rows())
+        await asyncio.sleep(0.5)
+        server.seconds = 0.5
+        await poller.delete_runner(1)
+        await early
+
+        assert poller.rows == ()
+
+
 async def test_what_pools_look_for_is_what_the_server_is_asked_for() -> None:
     server = FakeServer()
     async with polling(server) as poller:

@@ -158,7 +158,7 @@ class ServerPoller:
         if self._rows is not None:
             others = tuple(row for row in self._rows if row.name != name)
             self._rows = (*others, RunnerAccount(id=runner.id, name=name, description=description))
-        self.request_full_read()
+        self._rows_changed()
         return runner.token
 
     async def delete_runner(self, row_id: int) -> None:
@@ -170,7 +170,7 @@ class ServerPoller:
         await self._client.delete_runner(row_id)
         if self._rows is not None:
             self._rows = tuple(row for row in self._rows if row.id != row_id)
-        self.request_full_read()
+        self._rows_changed()
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -236,6 +236,11 @@ class ServerPoller:
             _log.info("%s: the queue is known; it was not for %.0f s (%s)", self._server, seconds, before.reason)
         if isinstance(before, QueueUnknown) or _gist(before) != _gist(reading) or rows_before != self._rows:
             self._wake_all()
+
+    def _rows_changed(self) -> None:
+        """A list that was asked for before our own change may miss it: a row just deleted would look like a ghost."""
+        self._rows_asked_at = asyncio.get_running_loop().time()
+        self.request_full_read()
 
     def _take_rows(self, rows: tuple[RunnerAccount, ...], asked_at: float) -> None:
         if asked_at >= self._rows_asked_at:
