@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any, Protocol
 
@@ -15,6 +17,9 @@ from runnerpool.settings import Settings
 _log = logging.getLogger(__name__)
 
 _RESTART_DELAYS_SECONDS = (1, 2, 5, 10, 20, 30)
+
+_IDENTITY: Any = names.MANAGED_BY
+"""By default kopf asks for the user's name, and ends where the image knows none. Typed Any, as kopf keeps the type."""
 
 Wake = Callable[[str, str], None]
 """Called with a pool's namespace and name, from kopf's thread."""
@@ -66,7 +71,7 @@ def build_registry(wake: Wake, kubeconfig: str | None) -> kopf.OperatorRegistry:
     @kopf.on.login(registry=registry)
     def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
         if kubeconfig is None:
-            return kopf.login_with_service_account(**kwargs)
+            return _login_in_cluster(**kwargs)
         return kopf.login_with_kubeconfig(**kwargs)
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
@@ -80,6 +85,16 @@ def build_registry(wake: Wake, kubeconfig: str | None) -> kopf.OperatorRegistry:
             wake(namespace, labels[names.LABEL_POOL])
 
     return registry
+
+
+def _login_in_cluster(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    """The pod's ServiceAccount; by the API server's address, as the official clients do, so that no DNS is needed."""
+    found = kopf.login_with_service_account(**kwargs)
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    if found is None or not host:
+        return found
+    authority = f"[{host}]" if ":" in host else host
+    return replace(found, server=f"https://{authority}:{port}")
 
 
 class Watcher:
@@ -126,6 +141,7 @@ class Watcher:
                 registry=build_registry(self._wake, self._settings.kubeconfig),
                 settings=kopf_settings(),
                 standalone=True,
+                identity=_IDENTITY,
                 clusterwide=not self._settings.namespaces,
                 namespaces=self._settings.namespaces,
                 stop_flag=self._stop,
