@@ -147,7 +147,7 @@ def test_only_one_node_stands_on_a_machine_and_a_second_is_told_who_has_it(monke
     )
     monkeypatch.setattr(instances, "every", lambda: [holder])
     with pytest.raises(ClusterError, match="cluster holder has this machine's one node"):
-        LocalCluster(with_node=True)._claim()
+        LocalCluster(with_node=True).claim()
 
 
 def test_a_recycled_process_number_is_not_taken_for_the_process_that_had_it() -> None:
@@ -233,4 +233,4 @@ def test_what_a_machine_cannot_run_fails_in_ci_and_is_skipped_with_its_reason_el
     monkeypatch.setenv("CI", ci)
     monkeypatch.setattr(requirements, "unmet", lambda *, node: ["Go: install it"])
     with pytest.raises(outcome, match="cannot run the test bed; it lacks Go: install it"):
-        next(fixtures._cluster(node=False))
+        fixtures._refuse_unfit_machine(node=True)

@@ -12,9 +12,11 @@ from support.cluster.local import LocalCluster
 from support.cluster.namespaces import temporary_namespace
 from support.cluster.preparation import prepare
 
+_NODE_CLUSTER = pytest.StashKey[LocalCluster]()
+
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Build what the collected tests need before the first test's timeout begins to count."""
+    """Build what the collected tests need, and wait for the machine's one node, before any test's timeout counts."""
     if session.config.option.collectonly:
         return
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
@@ -25,21 +27,40 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     with capture.global_and_fixture_disabled():
         try:
             prepare(node=node)
+            if node:
+                session.config.stash[_NODE_CLUSTER] = cluster = LocalCluster(with_node=True)
+                cluster.claim()
         except ClusterError as error:
             raise pytest.UsageError(str(error)) from error
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Give up a node that was waited for and then never asked for."""
+    cluster = session.config.stash.get(_NODE_CLUSTER, None)
+    if cluster is not None:
+        cluster.down()
 
 
 @pytest.fixture(scope="session")
 def control_plane() -> Iterator[ClusterBackend]:
     """API server, controller manager and scheduler, no node: pods stay Pending unless the test plays their life."""
-    yield from _cluster(node=False)
+    _refuse_unfit_machine(node=False)
+    cluster = LocalCluster()
+    cluster.up()
+    yield cluster
+    cluster.down()
 
 
 @pytest.fixture(scope="session")
-def node_cluster() -> Iterator[ClusterBackend]:
+def node_cluster(pytestconfig: pytest.Config) -> Iterator[ClusterBackend]:
     """A cluster with a real node, on which pods run. When it stops, the machine must be as it was."""
-    before = remains.snapshot() if requirements.unmet(node=True) == [] else frozenset()
-    yield from _cluster(node=True)
+    _refuse_unfit_machine(node=True)
+    cluster = pytestconfig.stash.get(_NODE_CLUSTER, None) or LocalCluster(with_node=True)
+    cluster.claim()
+    before = remains.snapshot()
+    cluster.up()
+    yield cluster
+    cluster.down()
     left = sorted(remains.snapshot() - before)
     if left:
         pytest.fail(f"the cluster left behind: {'; '.join(left)}")
@@ -65,7 +86,7 @@ def _cluster_of(request: pytest.FixtureRequest) -> ClusterBackend:
     return cluster
 
 
-def _cluster(*, node: bool) -> Iterator[ClusterBackend]:
+def _refuse_unfit_machine(*, node: bool) -> None:
     chosen_backend()
     lacks = requirements.unmet(node=node)
     if lacks:
@@ -73,7 +94,3 @@ def _cluster(*, node: bool) -> Iterator[ClusterBackend]:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    cluster = LocalCluster(with_node=node)
-    cluster.up()
-    yield cluster
-    cluster.down()

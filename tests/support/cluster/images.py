@@ -16,7 +16,7 @@ from support.cluster.paths import cache_directory
 from support.cluster.progress import run_with_progress
 
 _REPOSITORY = "localhost/runnerpool"
-_KEPT_VERSIONS = 3
+_KEPT_VERSIONS = 2
 _IGNORE = "**/__pycache__\n**/.*_cache\n"
 
 

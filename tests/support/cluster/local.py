@@ -72,21 +72,30 @@ class LocalCluster:
             toolchain.ensure(toolchain.NODE_PROGRAMS)
             packages.ensure(packages.NODE)
         pause = bases.pause() if self.with_node else None
-        self._instance = self._claim()
+        instance = self.claim()
         try:
             with step(f"starting cluster {self.name}"):
                 if pause is None:
                     self.control_plane.up()
                 else:
-                    network.up(self._instance.ports["api"], self._instance.directory)
+                    network.up(instance.ports["api"], instance.directory)
                     self.control_plane.up()
                     self._node.up(pause)
         except BaseException:
             self.down()
             raise
 
-    def _claim(self) -> Instance:
-        """Register this cluster; the machine has room for one node, so wait for another test run to give it up."""
+    def claim(self) -> Instance:
+        """Register this cluster before anything of it starts; `up` does it, unless it was done.
+
+        The machine has room for one node: if another test run has it, wait until it is free. The remains of clusters
+        whose owner died are removed first.
+        """
+        if self._instance is None:
+            self._instance = self._registered()
+        return self._instance
+
+    def _registered(self) -> Instance:
         deadline = time.monotonic() + _NODE_WAIT_SECONDS
         while True:
             with instances.machine_lock():
