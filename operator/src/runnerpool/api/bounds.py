@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PlainValidator
 
 from runnerpool.api.job_types import JOB_TYPES
+from runnerpool.api.names import MAX_POOL_NAME_LENGTH
 from runnerpool.api.origin import parse_origin
 from runnerpool.api.quantity import parse_quantity
 
@@ -36,6 +37,12 @@ def _threads(value: Any) -> int | Literal["Auto"]:
     return value
 
 
+def _pool_name(name: str) -> str:
+    if not 0 < len(name) <= MAX_POOL_NAME_LENGTH:
+        raise ValueError(f"must not be longer than {MAX_POOL_NAME_LENGTH} characters, as the names of pods add to it")
+    return name
+
+
 def _job_type(name: str) -> str:
     if name not in JOB_TYPES:
         raise ValueError(f"is not a job type that a runner can take; use some of {', '.join(JOB_TYPES)}")
@@ -50,6 +57,7 @@ def _job_types(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+PoolName = Annotated[str, AfterValidator(_pool_name)]
 Url = Annotated[str, Field(max_length=MAX_URL_LENGTH), AfterValidator(_origin)]
 Quantity = Annotated[str | int, PlainValidator(_quantity)]
 Threads = Annotated[int | Literal["Auto"], PlainValidator(_threads)]

@@ -17,12 +17,13 @@ from runnerpool.api.bounds import (
     JobTypes,
     LabelValue,
     ObjectName,
+    PoolName,
     Quantity,
     Threads,
     Url,
 )
 from runnerpool.api.job_types import JobType
-from runnerpool.api.names import GROUP, LABEL_MANAGED_BY, MAX_POOL_NAME_LENGTH
+from runnerpool.api.names import GROUP, LABEL_MANAGED_BY
 from runnerpool.api.quantity import parse_quantity
 
 
@@ -213,7 +214,7 @@ class Pool(_Model):
     """
 
     namespace: str
-    name: Annotated[str, Field(min_length=1, max_length=MAX_POOL_NAME_LENGTH)]
+    name: PoolName
     uid: str
     generation: int
     resource_version: str

@@ -1,0 +1,190 @@
+"""The resource as a real API server judges it, and as kubectl tells it."""
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from runnerpool.api import names
+from runnerpool.api.parsing import parse_pool
+from support.builders import pool_body, spec_body
+from support.cluster.backends import ClusterBackend
+from support.cluster.processes import wait_until
+from support.crd import CRD_FILE, schema_of, with_defaults
+from support.pool_cases import BAD_POOLS, GOOD_SPECS, BadPool
+
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("resource")]
+
+
+@pytest.fixture(scope="module")
+def resource(control_plane: ClusterBackend) -> None:
+    control_plane.kubectl("apply", "--server-side", f"--filename={CRD_FILE}")
+    wait_until(
+        lambda: control_plane.kubectl("get", names.PLURAL, check=False).returncode == 0,
+        "the new resource",
+        timeout_seconds=15,
+    )
+
+
+def pool(namespace: str, spec: Mapping[str, Any], **metadata: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "metadata": {"name": "vod", "namespace": namespace, **metadata},
+        "spec": dict(spec),
+    }
+
+
+def applied(cluster: ClusterBackend, body: Mapping[str, Any], *options: str) -> dict[str, Any]:
+    answer = cluster.kubectl("apply", "--filename=-", "--output=json", *options, stdin=json.dumps(body))
+    stored: dict[str, Any] = json.loads(answer.stdout)
+    return stored
+
+
+def refused(cluster: ClusterBackend, body: Mapping[str, Any]) -> str:
+    answer = cluster.kubectl("create", "--filename=-", "--dry-run=server", stdin=json.dumps(body), check=False)
+    assert answer.returncode != 0, "the API server has accepted it"
+    return answer.stderr
+
+
+# Where the API server points elsewhere than the operator: at the field that a rule is about, or at the map or item.
+_POINTS_AT = {
+    "minReplicas above maxReplicas": "spec.scaling.minReplicas",
+    "live with other job types": "spec.jobTypes",
+    "live without a warm slot": "spec.scaling.idleSlots",
+    "a label of ours": "spec.podTemplate.labels",
+    "an annotation of ours": "spec.podTemplate.annotations",
+    "an environment variable twice": "spec.podTemplate.env[1]",
+    "a job type twice": "spec.jobTypes[1]",
+    "a name too long": "<nil>",
+}
+
+
+@pytest.mark.parametrize("bad", BAD_POOLS, ids=str)
+def test_a_bad_pool_is_refused_with_the_path_and_the_remedy(control_plane: ClusterBackend, bad: BadPool) -> None:
+    message = refused(control_plane, pool("default", bad.spec, **(bad.metadata or {})))
+
+    assert _POINTS_AT.get(bad.case, bad.path) in message
+    assert bad.told in message
+
+
+@pytest.mark.parametrize("spec", GOOD_SPECS.values(), ids=GOOD_SPECS.keys())
+def test_a_good_pool_is_stored_with_the_operators_defaults(control_plane: ClusterBackend, spec: dict[str, Any]) -> None:
+    stored = applied(control_plane, pool("default", spec), "--dry-run=server")
+
+    assert stored["spec"] == with_defaults(schema_of("spec"), spec)
+    assert parse_pool(pool_body(stored["spec"])) == parse_pool(pool_body(spec))
+
+
+def test_the_server_of_a_pool_cannot_be_changed(control_plane: ClusterBackend, namespace: str) -> None:
+    applied(control_plane, pool(namespace, spec_body()))
+
+    other = spec_body(server={"url": "https://other.example.org"})
+    answer = control_plane.kubectl("apply", "--filename=-", stdin=json.dumps(pool(namespace, other)), check=False)
+
+    assert answer.returncode != 0
+    assert "make a new pool for another server" in answer.stderr
+
+
+def test_everything_but_the_server_can_be_changed(control_plane: ClusterBackend, namespace: str) -> None:
+    applied(control_plane, pool(namespace, spec_body()))
+
+    changed = spec_body(
+        jobTypes=["video-transcription"], scaling={"maxReplicas": 3}, lifecycle={"deletionPolicy": "Abort"}
+    )
+
+    assert applied(control_plane, pool(namespace, changed))["metadata"]["generation"] == 2
+
+
+def test_unknown_fields_are_refused_by_kubectl_and_pruned_by_the_server(
+    control_plane: ClusterBackend, namespace: str
+) -> None:
+    body = pool(namespace, spec_body(scaling={"maxReplica": 3}))
+
+    assert 'unknown field "spec.scaling.maxReplica"' in refused(control_plane, body)
+    assert "maxReplica" not in applied(control_plane, body, "--validate=ignore")["spec"]["scaling"]
+
+
+def test_the_status_is_written_apart_from_the_spec(control_plane: ClusterBackend, namespace: str) -> None:
+    applied(control_plane, pool(namespace, spec_body()))
+
+    patch_status(control_plane, namespace, {"desiredReplicas": 2})
+
+    body = json.loads(control_plane.kubectl("get", "trp/vod", f"--namespace={namespace}", "--output=json").stdout)
+    assert body["status"] == {"desiredReplicas": 2}
+    assert body["metadata"]["generation"] == 1
+
+
+def patch_status(cluster: ClusterBackend, namespace: str, status: Mapping[str, Any]) -> None:
+    patch = json.dumps({"status": status})
+    cluster.kubectl(
+        "patch", "trp/vod", f"--namespace={namespace}", "--subresource=status", "--type=merge", f"--patch={patch}"
+    )
+
+
+def test_a_table_tells_the_story(control_plane: ClusterBackend, namespace: str) -> None:
+    applied(control_plane, pool(namespace, spec_body()))
+    patch_status(
+        control_plane,
+        namespace,
+        {
+            "desiredReplicas": 5,
+            "readyReplicas": 4,
+            "busyReplicas": 3,
+            "queue": {"pending": 2, "processing": 3, "completing": 0, "waitingForParent": 9, "complete": True},
+            "conditions": [
+                {
+                    "type": "Ready",
+                    "status": "True",
+                    "lastTransitionTime": "2026-11-23T12:00:00Z",
+                    "reason": "JobsPending",
+                    "message": "5 pods for the queue",
+                }
+            ],
+        },
+    )
+
+    head, row = control_plane.kubectl("get", "trp", f"--namespace={namespace}").stdout.splitlines()
+
+    assert head.split() == ["NAME", "PENDING", "PROCESSING", "DESIRED", "READY", "BUSY", "REASON", "AGE"]
+    assert row.split()[:-1] == ["vod", "2", "3", "5", "4", "3", "JobsPending"]
+    wide = control_plane.kubectl("get", "trp", f"--namespace={namespace}", "--output=wide").stdout
+    assert re.search(r"MIN +MAX +SERVER +MESSAGE\n.* 0 +10 +https://video.example.org +5 pods for the queue", wide)
+
+
+def test_an_unread_queue_is_blank_in_the_table_and_not_zero(control_plane: ClusterBackend, namespace: str) -> None:
+    applied(control_plane, pool(namespace, spec_body()))
+    patch_status(control_plane, namespace, {"desiredReplicas": 0, "readyReplicas": 0})
+
+    row = control_plane.kubectl("get", "trp", f"--namespace={namespace}", "--no-headers").stdout
+
+    assert row.split()[:-1] == ["vod", "0", "0"]
+
+
+def explained(cluster: ClusterBackend, field: str, wanted: str) -> str:
+    """The API server publishes a new resource's schema a moment after it serves it."""
+    for _ in range(50):
+        text = " ".join(cluster.kubectl("explain", field, check=False).stdout.split())
+        if wanted in text:
+            break
+        time.sleep(0.2)
+    return text
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("trp", "Create the pool first, then enable remote runners in PeerTube."),
+        ("trp.spec.scaling", "Pods that may take work at the same time, at most."),
+        ("trp.spec.scaling", "enum: Off, Hold"),
+        ("trp.spec.scaling", "(jobs that may be taken + jobs in hand + idleSlots) ÷ runner.concurrency"),
+        ("trp.spec.server.credentialsRef", "No runner pod ever sees it."),
+        ("trp.spec.podTemplate.env", "Never put a secret here"),
+        ("trp.status.queue", "unknown is not zero"),
+    ],
+)
+def test_explain_reads_like_documentation(control_plane: ClusterBackend, field: str, text: str) -> None:
+    assert text in explained(control_plane, field, text)
