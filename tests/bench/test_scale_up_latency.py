@@ -42,7 +42,7 @@ class Ground:
 def operator_kubeconfig(control_plane: ClusterBackend) -> Path:
     """The rights that the chart gives to the operator. There is no node, so its Deployment stays without a pod."""
     create_restricted_namespace(control_plane, helm.NAMESPACE)
-    arguments = ["install", helm.RELEASE, str(CHART), f"--namespace={helm.NAMESPACE}"]
+    arguments = ["upgrade", "--install", helm.RELEASE, str(CHART), f"--namespace={helm.NAMESPACE}"]
     helm.run(*arguments, f"--kubeconfig={control_plane.kubeconfig}")
     return control_plane.service_account_kubeconfig(helm.NAMESPACE, "runnerpool")
 
@@ -94,7 +94,7 @@ def _wait_for_pool(ground: Ground) -> None:
 
 
 def _try(ground: Ground, period: int, *, phase: float) -> float:
-    """One job's latency in seconds. Its pod is gone again afterwards, and the operator knows that the queue is empty."""
+    """One job's latency in seconds. Its pod is gone again afterwards, and the operator knows it."""
     until(lambda: _empty(ground), "an empty pool", seconds=period + 30)
     time.sleep(phase * period)
     begin = time.monotonic()

@@ -15,8 +15,9 @@ from demo.closing import how_to_look, summary
 from demo.display import display
 from demo.programme import PROGRAMME
 from demo.scene import NAMESPACE, Scene
-from support.cluster import requirements, toolchain
+from support.cluster import requirements
 from support.cluster.errors import ClusterError
+from support.cluster.preparation import prepare
 from support.cluster.progress import say, step
 from support.packaging.helm import HelmError
 from support.stage import images, videos
@@ -90,7 +91,7 @@ def _demo(console: Console, *, keep: bool) -> None:
 
 
 def _play(scene: Scene, console: Console) -> None:
-    toolchain.ensure()
+    prepare(node=True)
     built = images.build(images.runner_source())
     _make_videos()
     scene.start_cluster()

@@ -74,8 +74,7 @@ class Scene:
     def install(self, images: Images) -> None:
         """Both images on the node, the operator from the chart."""
         for image in images:
-            with step(f"loading image {image.reference} onto the node"):
-                self.cluster.load(image)
+            self.cluster.load(image)
         self.operator = Operator(self.cluster, self.directory / "log")
         with step("installing the operator: helm install runnerpool deploy/chart"):
             self.operator.install(images.operator.reference, images.runner.reference)

@@ -180,7 +180,7 @@ class PodWatch:
 
 
 def documents(lines: Iterator[str] | Any) -> Iterator[Json]:
-    """The JSON objects that kubectl prints one after the other, each on a line of its own; other lines are its words."""
+    """The JSON objects that kubectl prints one after the other, each on a line of its own."""
     for line in lines:
         if line.startswith("{"):
             yield json.loads(line)

@@ -7,13 +7,15 @@ from pathlib import Path
 from support.cluster.backends import ClusterBackend
 from support.packaging import helm
 from support.packaging.paths import CHART
+from support.stage.errors import StageError
 from support.stage.kube import end, kubectl_process
 from support.stage.waiting import until
 
 RELEASE = helm.RELEASE
 NAMESPACE = helm.NAMESPACE
-_INSTALL_SECONDS = 120
+_INSTALL_SECONDS = 90
 _RESTART_SECONDS = 60
+_LOG_LINES = 30
 _SELECTOR = "--selector=app.kubernetes.io/name=runnerpool"
 
 
@@ -26,18 +28,27 @@ class Operator:
         self._followers: list[subprocess.Popen[str]] = []
 
     def install(self, operator_image: str, runner_image: str) -> None:
-        """`helm install` and wait until it is ready."""
+        """`helm install` and wait until it is ready.
+
+        Raises:
+            StageError: it did not become ready; the message ends with what its pods tell.
+        """
         create_restricted_namespace(self.cluster, NAMESPACE)
-        self._helm(
-            "install",
-            RELEASE,
-            str(CHART),
-            "--values=-",
-            "--wait",
-            f"--timeout={_INSTALL_SECONDS}s",
-            stdin=json.dumps(values(operator_image, runner_image)),
-        )
+        arguments = ("install", RELEASE, str(CHART), "--values=-", "--wait", f"--timeout={_INSTALL_SECONDS}s")
+        try:
+            self._helm(*arguments, stdin=json.dumps(values(operator_image, runner_image)))
+        except helm.HelmError as error:
+            raise StageError(f"{error}\n{self.describe()}") from error
         self._follow()
+
+    def describe(self) -> str:
+        """What there is of it: pods, events, the last lines of its log."""
+        looks = (
+            ("get", "pods", "--output=wide"),
+            ("get", "events", "--sort-by=.lastTimestamp"),
+            ("logs", _SELECTOR, f"--tail={_LOG_LINES}"),
+        )
+        return "\n".join(self._kubectl(*look, check=False) for look in looks)
 
     def uninstall(self) -> None:
         self._helm("uninstall", RELEASE, "--wait", f"--timeout={_INSTALL_SECONDS}s")
@@ -74,8 +85,8 @@ class Operator:
                 arguments = ("logs", "--follow", f"--namespace={NAMESPACE}", name)
                 self._followers.append(kubectl_process(self.cluster, *arguments, output=file.fileno()))
 
-    def _kubectl(self, *arguments: str) -> str:
-        return self.cluster.kubectl(*arguments, f"--namespace={NAMESPACE}").stdout
+    def _kubectl(self, *arguments: str, check: bool = True) -> str:
+        return self.cluster.kubectl(*arguments, f"--namespace={NAMESPACE}", check=check).stdout
 
     def _helm(self, *arguments: str, stdin: str = "") -> str:
         return helm.run(*arguments, f"--namespace={NAMESPACE}", f"--kubeconfig={self.cluster.kubeconfig}", stdin=stdin)
