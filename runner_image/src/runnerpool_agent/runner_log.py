@@ -28,8 +28,6 @@ _FINISHED = re.compile(r"^\[\S+\] Finished processing job of type (\S+): (\S+)")
 _HANDED_BACK = re.compile(r"^Aborting job (\S+) on ")
 _FAILED = re.compile(r"^(Cannot process job|Unknown job \S+ to process)")
 _ROUND_OPENS = re.compile(r"^Checking available jobs on ")
-# Only a verbose runner says these; it then tells the end of every round, also of one that found nothing.
-_ROUND_TELLS = re.compile(r"^(Requesting jobs on|No job available on) ")
 _ROUND_CLOSES = re.compile(
     r"^(\[\S+\] Processing job of type|Do not process more jobs|No job available on|Cannot request/accept job"
     r"|Runner job is not in pending state|Unregistering )"
@@ -70,7 +68,8 @@ class RunnerLog:
     unregistered: bool = False
     refused_reports: int = 0
     _round_since: float | None = None
-    _tells_ends: bool = False
+    # A verbose runner tells the end of every round; one that begins a round within a round has not told it.
+    _tells_ends: bool = True
     _level: int = field(default=logging.INFO)
 
     def take(self, line: str) -> tuple[int, str]:
@@ -106,11 +105,10 @@ class RunnerLog:
     def _notice_round(self, text: str) -> None:
         if _ROUND_OPENS.match(text):
             self.ready = True
+            self._tells_ends = self._tells_ends and self._round_since is None
             self._round_since = self.clock()
         elif _ROUND_CLOSES.match(text):
             self._round_since = None
-        if _ROUND_TELLS.match(text):
-            self._tells_ends = True
 
     def _notice_job(self, text: str) -> None:
         if match := _STARTED.match(text):

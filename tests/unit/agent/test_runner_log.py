@@ -115,21 +115,22 @@ def test_a_round_ends_in_any_of_these_ways(world: World, text: str) -> None:
     assert not world.log.round_open()
 
 
-def test_a_silent_round_is_over_after_a_moment(world: World) -> None:
+def test_the_end_of_a_round_is_waited_for_however_long_it_takes(world: World) -> None:
     world.log.take(CHECKING)
-    assert world.log.round_quiet_at() == 100.0 + QUIET_SECONDS
-    world.now += QUIET_SECONDS
-    assert not world.log.round_open()
-    assert world.log.round_quiet_at() is None
-
-
-@pytest.mark.parametrize("before", [[REQUESTING], [NO_JOB, CHECKING]])
-def test_a_runner_that_tells_the_ends_of_rounds_is_waited_for(world: World, before: list[str]) -> None:
-    world.log.take(CHECKING)
-    for line in before:
-        world.log.take(line)
+    world.log.take(REQUESTING)
     world.now += 100
     assert world.log.round_open()
     assert world.log.round_quiet_at() is None
     world.log.take(NO_JOB)
     assert not world.log.round_open()
+
+
+def test_a_runner_that_does_not_tell_the_ends_of_rounds_is_taken_as_done_after_a_moment(world: World) -> None:
+    world.log.take(CHECKING)
+    world.now += 60
+    world.log.take(CHECKING)
+    assert world.log.round_open()
+    assert world.log.round_quiet_at() == 160.0 + QUIET_SECONDS
+    world.now += QUIET_SECONDS
+    assert not world.log.round_open()
+    assert world.log.round_quiet_at() is None
