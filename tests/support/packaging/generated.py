@@ -4,10 +4,20 @@ import difflib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from support.docs.crd_reference import crd_reference
 from support.packaging.chart_readme import readme
 from support.packaging.install_manifest import install_manifest
 from support.packaging.metrics_reference import metrics_reference
-from support.packaging.paths import ARCHITECTURE, CHART_README, CRD, CRD_IN_CHART, INSTALL, METRICS_REFERENCE, ROOT
+from support.packaging.paths import (
+    API_REFERENCE,
+    ARCHITECTURE,
+    CHART_README,
+    CRD,
+    CRD_IN_CHART,
+    INSTALL,
+    METRICS_REFERENCE,
+    ROOT,
+)
 from support.packaging.source_map import architecture
 
 
@@ -20,6 +30,7 @@ GENERATED: Mapping[Path, Callable[[], str]] = {
     CHART_README: readme,
     INSTALL: install_manifest,
     METRICS_REFERENCE: metrics_reference,
+    API_REFERENCE: crd_reference,
     ARCHITECTURE: architecture,
 }
 
