@@ -97,6 +97,7 @@ class LocalCluster:
 
     def _registered(self) -> Instance:
         deadline = time.monotonic() + _NODE_WAIT_SECONDS
+        told = ""
         while True:
             with instances.machine_lock():
                 sweep()
@@ -108,7 +109,9 @@ class LocalCluster:
                     f"cluster {holder.name} has this machine's one node; `python -m support.cluster down "
                     f"--name {holder.name}` takes it down"
                 )
-            say(f"cluster {holder.name} of process {holder.owner.pid} has this machine's one node; waiting for it")
+            if holder.name != told:
+                told = holder.name
+                say(f"cluster {holder.name} of process {holder.owner.pid} has this machine's one node; waiting for it")
             time.sleep(_NODE_POLL_SECONDS)
 
     def down(self) -> None:
