@@ -128,6 +128,11 @@ BAD_POOLS = [
         spec=spec_body(runner={"resources": {"requests": {"cpu": "four"}}}),
     ),
     BadPool(
+        case="a quantity that is neither text nor number",
+        path="spec.runner.resources.limits.cpu",
+        spec=spec_body(runner={"resources": {"limits": {"cpu": True}}}),
+    ),
+    BadPool(
         case="a negative quantity",
         path="spec.runner.resources.requests.cpu",
         spec=spec_body(runner={"resources": {"requests": {"cpu": -1}}}),
