@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ class FakeRunner:
             writer.close()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        calls = {
+        calls: dict[str, Callable[[], object]] = {
             "list-jobs": self.list_jobs,
             "list-registered": lambda: {"servers": [{"url": server["url"]} for server in self.servers]},
             "graceful-shutdown": self.drain,

@@ -31,8 +31,8 @@ def test_a_working_pod_passes_all_probes() -> None:
     ],
 )
 def test_startup_and_readiness_wait_for_the_runner(change: dict[str, bool], cause: str) -> None:
-    assert health.unstarted(replace(STARTING, **change)) == (cause,)  # type: ignore[arg-type]
-    assert health.unready(replace(WELL, **change)) == (cause,)  # type: ignore[arg-type]
+    assert health.unstarted(replace(STARTING, **change)) == (cause,)
+    assert health.unready(replace(WELL, **change)) == (cause,)
 
 
 def test_startup_is_not_the_servers_business() -> None:
@@ -53,7 +53,7 @@ def test_startup_never_goes_back() -> None:
     ],
 )
 def test_readiness_alone_falls_with_the_server_or_a_drain(change: dict[str, bool], cause: str) -> None:
-    seen = replace(WELL, **change)  # type: ignore[arg-type]
+    seen = replace(WELL, **change)
     assert health.unready(seen) == (cause,)
     assert health.unlive(seen) == ()
 
