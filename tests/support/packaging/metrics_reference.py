@@ -1,5 +1,7 @@
 """docs/reference/metrics.md, made from the metrics themselves."""
 
+from typing import Any
+
 from runnerpool.metrics import Metrics
 
 _HEAD = """# Metrics of the operator
@@ -18,7 +20,8 @@ def metrics_reference() -> str:
     """The page."""
     rows = []
     # The registry shows a family's labels only once it has samples; the collectors know them from the start.
-    for collector in Metrics().registry._collector_to_names:
+    collectors: list[Any] = list(Metrics().registry._collector_to_names)
+    for collector in collectors:
         (family,) = collector.describe()
         name = family.name + ("_total" if family.type == "counter" else "")
         labels = ", ".join(f"`{label}`" for label in collector._labelnames) or "none"
