@@ -98,13 +98,14 @@ def test_the_operator_works_in_restricted_namespaces_under_few_rights_of_its_own
         enforced = operator.cluster.kubectl("get", "namespace", namespace, "--output=json").stdout
         assert json.loads(enforced)["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
-    def may(verb: str, resource: str) -> bool:
+    def may(verb: str, resource: str, *options: str) -> bool:
         who = f"--as=system:serviceaccount:runnerpool-system:{account}"
-        asked = operator.cluster.kubectl("auth", "can-i", verb, resource, who, f"--namespace={here.namespace}",
-                                         check=False)  # fmt: skip
+        where = f"--namespace={here.namespace}"
+        asked = operator.cluster.kubectl("auth", "can-i", verb, resource, who, where, *options, check=False)
         return asked.stdout.strip() == "yes"
 
     assert may("create", "pods")
     assert may("get", "secrets")
-    refused = [("list", "secrets"), ("create", "pods/exec"), ("get", "nodes"), ("update", "deployments"), ("*", "*")]
+    assert not may("create", "pods", "--subresource=exec")
+    refused = [("list", "secrets"), ("get", "nodes"), ("update", "deployments"), ("delete", "secrets"), ("*", "*")]
     assert [pair for pair in refused if may(*pair)] == []

@@ -91,7 +91,8 @@ class Site:
               evidence=self.leftovers)  # fmt: skip
 
     def kubectl(self, *arguments: str) -> str:
-        return self.cluster.kubectl(*arguments, f"--namespace={self.namespace}").stdout
+        # First, since what follows `--` is for a program in a pod.
+        return self.cluster.kubectl(f"--namespace={self.namespace}", *arguments).stdout
 
     def describe(self) -> str:
         """What there is, for whoever reads of a failure."""
