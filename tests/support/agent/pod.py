@@ -133,8 +133,7 @@ async def running_pod(
         (home / "podinfo" / "drain").touch()
         (home / "agent.json").write_text(json.dumps(config), encoding="utf-8")
         process = await asyncio.create_subprocess_exec(
-            *_python(),
-            *("-m", "runnerpool_agent", "--port", str(port), "--config", home / "agent.json"),
+            *(sys.executable, "-m", "runnerpool_agent", "--port", str(port), "--config", home / "agent.json"),
             *("--podinfo", home / "podinfo", "--scratch", scratch or home / "scratch"),
             *("--termination-log", home / "termination-log", "--runner-command", shlex.join(map(str, runner))),
             stdout=asyncio.subprocess.PIPE,
@@ -149,12 +148,6 @@ async def running_pod(
         finally:
             await _stop(pod)
             await reading
-
-
-def _python() -> tuple[str, ...]:
-    """The interpreter; measured by coverage where the test run itself is."""
-    measured = os.environ.get("COVERAGE_RUN") is not None
-    return (sys.executable, *(("-m", "coverage", "run", "--parallel-mode") if measured else ()))
 
 
 async def _stop(pod: Pod) -> None:
