@@ -4,8 +4,8 @@ import difflib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from support.docs.crd_reference import crd_reference
 from support.packaging.chart_readme import readme
+from support.packaging.crd_reference import crd_reference
 from support.packaging.install_manifest import install_manifest
 from support.packaging.metrics_reference import metrics_reference
 from support.packaging.paths import (

@@ -72,6 +72,12 @@ class Operator:
     def log_files(self) -> list[Path]:
         return sorted(self.logs.glob("operator-*.log"))
 
+    def worries(self, namespace: str) -> list[str]:
+        """What the operator has logged above INFO about a namespace."""
+        lines = [line for log in self.log_files() for line in log.read_text().splitlines() if line.startswith("{")]
+        records = [record for record in map(json.loads, lines) if record["level"] != "INFO"]
+        return [str(record["msg"]) for record in records if namespace in str(record["msg"])]
+
     def stop_following(self) -> None:
         for follower in self._followers:
             end(follower)
