@@ -1,5 +1,5 @@
 from support.crd import fields, root_schema
-from support.docs.crd_reference import crd_reference
+from support.packaging.crd_reference import crd_reference
 
 PAGE = crd_reference()
 
