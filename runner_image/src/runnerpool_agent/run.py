@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Sequence
 
@@ -39,7 +40,8 @@ async def run(options: argparse.Namespace, early_signals: Sequence[int]) -> int:
 async def _live(
     config: AgentConfig, options: argparse.Namespace, redact: Redactor, early_signals: Sequence[int]
 ) -> Ending:
-    adopt_orphans()
+    if os.getpid() != 1:
+        adopt_orphans()  # to PID 1 they come by themselves, also where a sandboxed kernel knows no such request
     settings = Settings(
         drain_file=options.podinfo / "drain",
         scratch=options.scratch,
