@@ -27,11 +27,12 @@ The demo stands. To look around:
   export KUBECONFIG={kubeconfig}
   export PATH={path}:$PATH
   kubectl get trp --all-namespaces                 # the pool in one line
-  kubectl describe trp vod --namespace {namespace}        # why it has as many pods as it has
+  kubectl describe trp vod --namespace {namespace}       # why it has as many pods as it has
   kubectl explain trp.spec.scaling                 # what can be set
-  kubectl get pods --namespace {namespace} --watch        # runner pods that come and go
+  kubectl get pods --namespace {namespace} --watch       # runner pods that come and go
   kubectl logs deployment/runnerpool --namespace runnerpool-system
-  curl {server}/simulation/videos     # what the simulated PeerTube has; its files are in {data}
+  curl {server}/simulation/videos  # what the simulated PeerTube has
+  ls {data}
 To see pods come again, put six more jobs into its queue:
   curl --json '{{"type": "vod-hls-transcoding", "count": 6, "file": true, "seconds": 20}}' {server}/simulation/jobs
 To take it down:

@@ -56,7 +56,9 @@ class Scene:
         """
         found = instances.find(CLUSTER)
         if found is not None and not found.abandoned:
-            raise StageError("a demo stands already; take it down first: PYTHONPATH=tests python -m demo --down")
+            raise StageError(
+                "a demo stands already; take it down first: PYTHONPATH=tests .venv/bin/python -m demo --down"
+            )
 
     @property
     def directory(self) -> Path:
@@ -111,7 +113,7 @@ class Scene:
         holders = {job["runner"]["name"] for job in jobs if job.get("runner") and job["state"]["id"] == _PROCESSING}
         return view_of(jobs, pods, names, self._percents(holders))
 
-    def _percents(self, pods: set[str]) -> dict[str, int | None]:
+    def _percents(self, pods: set[str]) -> dict[str, float | None]:
         assert self._reader is not None
         reports = [self._reader.agent_status(NAMESPACE, pod) for pod in sorted(pods)]
         return {job["uuid"]: job["progress"] for report in reports if report for job in report["jobs"]}

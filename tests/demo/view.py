@@ -77,7 +77,7 @@ class View:
 
 
 def view_of(
-    jobs: Sequence[Json], pods: Iterable[Json], videos: Mapping[str, str], percents: Mapping[str, int | None]
+    jobs: Sequence[Json], pods: Iterable[Json], videos: Mapping[str, str], percents: Mapping[str, float | None]
 ) -> View:
     """Put a view together.
 
@@ -122,14 +122,14 @@ def _what(job: Json) -> str:
     return f"{kind(job['type'])} {'sound' if resolution == 0 else f'{resolution}p'}"
 
 
-def _job_view(job: Json, videos: Mapping[str, str], percents: Mapping[str, int | None]) -> JobView:
+def _job_view(job: Json, videos: Mapping[str, str], percents: Mapping[str, float | None]) -> JobView:
     percent = percents.get(job["uuid"])
     return JobView(
         uuid=job["uuid"],
         what=_what(job),
         video=_video(job, videos),
         pod=_pod(job),
-        percent=job.get("progress") if percent is None else percent,
+        percent=job.get("progress") if percent is None else round(percent),
     )
 
 

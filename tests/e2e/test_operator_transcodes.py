@@ -47,6 +47,7 @@ def test_ten_videos_are_transcoded_by_pods_that_come_and_go_and_leave_nothing(op
     told = here.server.client.statistics()
     assert (told.aborts, told.reclaims, told.errors, told.orphans) == (0, 0, 0, ())
     assert most_takers(here.watch.events()) == MAX_REPLICAS
+    assert operator.worries(here.namespace) == []
     run = figures(told.jobs)
     assert sum(run.jobs.values()) == sum(len(video.outputs) for _, video in results)
     print(f"{sum(run.jobs.values())} jobs, {run.wall_seconds:.1f} s wall, parallelism {run.parallelism:.2f}")

@@ -47,7 +47,7 @@ def test_jobs_are_counted_by_state() -> None:
 
 def test_a_job_in_work_is_shown_with_its_pod_and_the_agents_progress() -> None:
     job = _job(2, pod="vod-1", progress=3)
-    (shown,) = view_of([job], [], VIDEOS, {job["uuid"]: 41}).jobs
+    (shown,) = view_of([job], [], VIDEOS, {job["uuid"]: 40.6}).jobs
     assert (shown.what, shown.video, shown.pod, shown.percent) == ("HLS 360p", "Lecture", "vod-1", 41)
 
 
