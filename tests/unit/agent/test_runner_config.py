@@ -46,7 +46,7 @@ def test_a_second_start_gets_fresh_settings(tmp_path: Path) -> None:
 
 
 def test_the_runner_writes_below_scratch_only_and_inherits_the_pools_variables(tmp_path: Path) -> None:
-    environment = RunnerHome(scratch=tmp_path).environment({"HOME": "/root", "STAND_IN_READ_RATE": "1"})
+    environment = RunnerHome(scratch=tmp_path).environment({"HOME": "/home/someone", "STAND_IN_READ_RATE": "1"})
     assert environment["STAND_IN_READ_RATE"] == "1"
     for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "TMPDIR"):
         assert Path(environment[name]).is_relative_to(tmp_path)
