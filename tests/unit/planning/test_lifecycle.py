@@ -149,6 +149,13 @@ def test_a_row_of_a_promised_pod_is_left_alone():
     assert not any(isinstance(step, Unregister) for step in steps)
 
 
+def test_a_row_of_a_promised_pod_that_the_cap_has_no_room_for_is_a_ghost():
+    """Its pod was there and has gone; nobody will make it anew until the cap is raised, which may be never."""
+    snapshot = make_snapshot(known(1), rows=(make_row(3),), reserved=(3,), pool=make_pool(scaling={"maxReplicas": 0}))
+
+    assert isinstance(only_step(snapshot), Unregister)
+
+
 def test_rows_that_could_not_be_listed_tell_nothing():
     assert plan(make_snapshot(known(0), rows=None)).steps == ()
 

@@ -68,7 +68,7 @@ class PoolMachine(RuleBasedStateMachine):
     def _carry_out(self, snapshot, *, random=None, part=1.0):
         decision = plan(snapshot)
         held = {name for name, jobs in self.world.held.items() if jobs}
-        if len(self.world.takers) <= self.cap and snapshot.pool.deleting is False and self.world.queue_known:
+        if len(self.world.takers) <= self.world.pool.spec.scaling.max_replicas and snapshot.pool.deleting is False and self.world.queue_known:
             told = {step.pod for step in decision.steps if hasattr(step, "order")}
             draining = {pod.name for pod in snapshot.pods if pod.drain_order is not None}
             assert not (told - draining) & held, "a busy pod is told to drain"
@@ -213,7 +213,8 @@ class PoolMachine(RuleBasedStateMachine):
         if cap:
             assert self.world.pending == 0
             assert not sum(self.world.held.values())
-            assert not self.world.reserved
+            # A promise that a lowered cap has no room for waits until it has.
+            assert not self.world.reserved or len(self.world.takers) == cap
         assert len(self.world.pods) == min(cap, max(scaling.min_replicas, slots))
         assert sorted(self.world.rows.values()) == sorted(self.world.pods)
         assert plan(self.world.snapshot()).steps == ()
