@@ -7,7 +7,7 @@ import pytest
 from runnerpool.api import names
 from runnerpool.api.ownership import parse_mark
 from runnerpool.api.reasons import Reason
-from runnerpool.cluster.errors import Conflict, Refused, Unavailable
+from runnerpool.cluster.errors import Conflict, NotFound, Refused, Unavailable
 from runnerpool.peertube.errors import RegistrationFailed
 from runnerpool.planning.jobs import JobState
 from runnerpool.planning.queue import QueueUnknown
@@ -390,3 +390,97 @@ async def test_an_event_that_cannot_be_posted_does_not_stop_the_pass(stage):
 
 async def test_a_pass_comes_again_at_the_plans_deadline_and_at_least_once_a_minute(stage):
     assert await stage.make_pass() == timedelta(seconds=60)
+
+
+async def test_a_pod_that_has_ended_stays_until_its_runner_can_be_unregistered(stage):
+    stage.link.set(**pending(1))
+    await stage.settle()
+    (name,) = stage.pods
+    login = stage.cluster.logins.pop("peertube-admin")
+    stage.cluster.end(name)
+
+    await stage.settle()
+    assert stage.pods == stage.rows == [name]
+
+    stage.cluster.logins["peertube-admin"] = login
+    stage.link.set(**pending(0))
+    await stage.settle()
+    assert stage.pods == stage.rows == []
+
+
+async def test_a_gated_pod_waits_while_its_secret_is_missing(stage):
+    stage.link.set(**pending(1))
+    stage.cluster.fail["secret_owner"] = Unavailable(Reason.API_SERVER_UNAVAILABLE, "refused")
+    await stage.make_pass()
+    del stage.cluster.logins["peertube-admin"]
+
+    await stage.make_pass()
+
+    (name,) = stage.pods
+    assert stage.cluster.pods[name]["spec"]["schedulingGates"]
+    assert stage.rows == []
+
+
+async def test_a_job_still_credited_to_a_runner_that_goes_is_named(stage, caplog):
+    stage.link.set(**pending(1))
+    await stage.settle()
+    (name,) = stage.pods
+    stage.link.set(**working(name))
+    stage.cluster.end(name, succeeded=False)
+
+    await stage.settle()
+
+    assert f"runner {name} is unregistered while job active-0" in caplog.text
+
+
+async def test_a_secret_that_belongs_to_something_else_is_never_overwritten(stage):
+    stage.link.set(**pending(1))
+    foreign = {"metadata": {"name": stage.pod(1), "ownerReferences": [{"uid": "somebody-else"}]}, "data": {"x": "eA=="}}
+    await stage.cluster.create_secret(foreign)
+
+    await stage.make_pass()
+
+    assert stage.cluster.secrets[stage.pod(1)] == foreign
+    assert stage.cluster.pods[stage.pod(1)]["spec"]["schedulingGates"]
+    assert stage.cluster.condition("Ready")["reason"] == Reason.NAME_TAKEN
+
+
+async def test_a_pod_of_somebody_elses_with_the_name_we_wanted_is_left_alone(stage):
+    stage.link.set(**pending(1))
+    foreign = {"metadata": {"namespace": "media", "name": stage.pod(1)}, "spec": {}}
+    await stage.cluster.create_pod(foreign)
+
+    await stage.make_pass()
+
+    assert stage.cluster.pods[stage.pod(1)]["spec"] == {}
+    assert stage.rows == []
+
+
+async def test_a_pod_that_vanishes_under_our_hands_is_no_trouble(stage):
+    stage.link.set(**pending(1))
+    stage.cluster.fail["ungate_pod"] = NotFound(Reason.NOT_FOUND, "gone")
+
+    await stage.make_pass()
+
+    assert stage.cluster.condition("Ready")["status"] == "True"
+
+
+async def test_rows_that_the_poller_has_not_seen_yet_are_asked_for_before_a_pod_goes(stage):
+    stage.link.set(**pending(1))
+    await stage.settle()
+    (name,) = stage.pods
+    stage.link.set(**pending(0))
+    rows, stage.link.rows = stage.link.rows, ()
+    asked = []
+
+    async def refresh_rows():
+        asked.append(name)
+        stage.link.rows = rows
+        return rows
+
+    stage.link.refresh_rows = refresh_rows
+    stage.cluster.end(name)
+    await stage.settle()
+
+    assert asked == [name]
+    assert stage.rows == stage.pods == []
