@@ -243,8 +243,8 @@ class World:
 
     @property
     def counted(self) -> set[int]:
-        """What counts against the cap: pods that may take work, and promises that no pod bears yet."""
-        return self.takers | (self.reserved - {pod.ordinal for pod in self.pods.values()})
+        """What counts against the cap: pods that may take work, and everything that is promised."""
+        return self.takers | self.reserved
 
     @property
     def unfinished(self) -> set[int]:

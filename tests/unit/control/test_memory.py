@@ -83,6 +83,15 @@ def test_a_drained_pod_ends_the_row_of_failures():
     assert memory.create_not_before is None
 
 
+@pytest.mark.parametrize("told", [{"drain_order": "abort"}, {"deleting": True}])
+def test_a_pod_that_was_told_to_go_before_its_jobs_ended_is_no_failure(told):
+    memory = PoolMemory()
+
+    memory.note_pods([replace(FAILED, **told)], START)
+
+    assert memory.create_not_before is None
+
+
 def test_refused_creations_are_tried_ever_later_and_a_success_ends_it():
     memory = PoolMemory()
     memory.note_creations(refused=True, tried=True, now=START)

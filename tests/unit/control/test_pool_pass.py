@@ -433,6 +433,18 @@ async def test_a_job_still_credited_to_a_runner_that_goes_is_named(stage, caplog
     assert f"runner {name} is unregistered while job active-0" in caplog.text
 
 
+async def test_a_drained_pod_goes_without_a_word_about_the_job_that_an_older_reading_shows(stage, caplog):
+    stage.link.set(**pending(1))
+    await stage.settle()
+    (name,) = stage.pods
+    stage.link.set(**working(name))
+    stage.cluster.end(name)
+
+    await stage.settle()
+
+    assert "is unregistered while" not in caplog.text
+
+
 async def test_a_secret_that_belongs_to_something_else_is_never_overwritten(stage):
     stage.link.set(**pending(1))
     foreign = {"metadata": {"name": stage.pod(1), "ownerReferences": [{"uid": "somebody-else"}]}, "data": {"x": "eA=="}}

@@ -115,7 +115,7 @@ def test_a_draining_pod_that_the_cluster_deletes_is_left_to_the_cluster():
 
 @pytest.mark.parametrize(("succeeded", "reason"), [(True, Reason.DRAINED), (False, Reason.POD_FAILED)])
 def test_an_ended_pod_is_removed(succeeded, reason):
-    step = only_step(make_snapshot(known(0), [make_pod(1, PodStage.ENDED, succeeded=succeeded, drain_order="drain")]))
+    step = only_step(make_snapshot(known(0), [make_pod(1, PodStage.ENDED, succeeded=succeeded)]))
 
     assert isinstance(step, Remove)
     assert (step.pod, step.uid, step.reason) == (pod_called(1), "uid-1", reason)
@@ -165,3 +165,14 @@ def test_a_promise_is_released_when_its_pod_is_there():
 
     assert isinstance(step, ReleaseReserved)
     assert (step.ordinals, step.reason) == ((3, 5), Reason.POD_SEEN)
+
+
+@pytest.mark.parametrize("told", [{"drain_order": "abort"}, {"deleting": True}])
+def test_a_pod_that_was_told_to_go_and_handed_its_jobs_back_has_not_failed(told):
+    pod = make_pod(1, PodStage.ENDED, end="exit code 5", **told)
+
+    (step,) = plan(make_snapshot(known(), [pod])).steps
+
+    assert isinstance(step, Remove)
+    assert step.reason is Reason.DRAIN_CUT
+    assert "exit code 5" in step.message

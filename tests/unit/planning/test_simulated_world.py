@@ -68,7 +68,11 @@ class PoolMachine(RuleBasedStateMachine):
     def _carry_out(self, snapshot, *, random=None, part=1.0):
         decision = plan(snapshot)
         held = {name for name, jobs in self.world.held.items() if jobs}
-        if len(self.world.takers) <= self.world.pool.spec.scaling.max_replicas and snapshot.pool.deleting is False and self.world.queue_known:
+        if (
+            len(self.world.takers) <= self.world.pool.spec.scaling.max_replicas
+            and snapshot.pool.deleting is False
+            and self.world.queue_known
+        ):
             told = {step.pod for step in decision.steps if hasattr(step, "order")}
             draining = {pod.name for pod in snapshot.pods if pod.drain_order is not None}
             assert not (told - draining) & held, "a busy pod is told to drain"
@@ -203,7 +207,7 @@ class PoolMachine(RuleBasedStateMachine):
         """Left alone, with a known queue, the pool does all jobs, goes back to its floor, and leaves nothing over."""
         self.world.queue_known = True
         cap = self.world.pool.spec.scaling.max_replicas
-        for _ in range(60):
+        for _ in range(40 + self.world.arrived - self.world.done):
             self._carry_out(self.world.snapshot())
             self.world.live_on()
             self._check()

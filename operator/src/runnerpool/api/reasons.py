@@ -30,6 +30,7 @@ class Reason(StrEnum):
     UNREADY = "Unready"
     STARTUP_OVERDUE = "StartupOverdue"
     DRAINED = "Drained"
+    DRAIN_CUT = "DrainCut"
     POD_FAILED = "PodFailed"
     POD_SEEN = "PodSeen"
     GHOST = "Ghost"

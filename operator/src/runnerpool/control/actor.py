@@ -134,7 +134,8 @@ class Actor:
             rows = await self._link.refresh_rows()
         for row in rows:
             if row.name == step.pod:
-                self._tell_credited_job(row.name)
+                if step.reason is Reason.POD_FAILED:
+                    self._tell_credited_job(row.name)
                 await self._link.delete_runner(row.id)
         await self._cluster.delete_pod(self._pool.namespace, step.pod, step.uid)
 
@@ -145,7 +146,10 @@ class Actor:
         await self._link.delete_runner(step.row_id)
 
     def _tell_credited_job(self, runner: str) -> None:
-        """A row that goes while a job is credited to it leaves the job to the server's watchdog: say which."""
+        """A row that goes while a job is credited to it leaves the job to the server's watchdog: say which.
+
+        Not asked of a pod that drained or handed its jobs back: the last reading may well be older than that.
+        """
         reading = self._link.last_known if self._link else None
         for job in reading.active if reading else ():
             if job.runner == runner:

@@ -34,7 +34,7 @@ class PoolMemory:
         pods = tuple(pods)
         if any(_proven(pod, now) for pod in pods):
             self.pods_failed = Backoff()
-        failed = {pod.uid: pod for pod in pods if pod.stage is PodStage.ENDED and not pod.succeeded}
+        failed = {pod.uid: pod for pod in pods if pod.failed}
         for uid in sorted(failed.keys() - self._failed_uids):
             self.pods_failed = self.pods_failed.failed(now)
             self.last_end = f"{failed[uid].name}: {failed[uid].end or 'nobody told how it ended'}"

@@ -33,7 +33,7 @@ def wind_up(snapshot: PoolSnapshot, census: Census) -> Part:
             Part(steps=tuple(let_go(pod, Reason.POOL_DELETED, _WHY, order=order) for pod in told)),
             follow_drains(snapshot, others),
             remove_ended(census),
-            unregister_ghosts(snapshot, reserved=()),
+            unregister_ghosts(snapshot, promised=()),
             _let_pool_go(snapshot, census),
         )
     )

@@ -82,8 +82,11 @@ def _remove(pod: RunnerPod) -> Remove:
         return Remove(
             pod=pod.name, uid=pod.uid, reason=Reason.DRAINED, message=f"pod {pod.name} has drained and is removed"
         )
-    message = f"pod {pod.name} has failed ({pod.end or 'nobody told how'}) and is removed"
-    return Remove(pod=pod.name, uid=pod.uid, reason=Reason.POD_FAILED, message=message)
+    reason, what = (
+        (Reason.POD_FAILED, "has failed") if pod.failed else (Reason.DRAIN_CUT, "was told to go before its jobs ended")
+    )
+    message = f"pod {pod.name} {what} ({pod.end or 'nobody told how it ended'}) and is removed"
+    return Remove(pod=pod.name, uid=pod.uid, reason=reason, message=message)
 
 
 def release_reserved(ordinals: Iterable[int], why: str, reason: Reason = Reason.POD_SEEN) -> Part:
@@ -95,12 +98,12 @@ def release_reserved(ordinals: Iterable[int], why: str, reason: Reason = Reason.
     return Part(steps=(ReleaseReserved(ordinals=ordinals, reason=reason, message=message),))
 
 
-def unregister_ghosts(snapshot: PoolSnapshot, reserved: Iterable[int]) -> Part:
+def unregister_ghosts(snapshot: PoolSnapshot, promised: Iterable[int]) -> Part:
     """Remove rows whose pod is not in the list, which was made after the rows were read.
 
-    A row of a reserved ordinal is left alone: somebody may be creating its pod anew right now.
+    A row of an ordinal whose pod is about to be created anew is left alone: its registration will replace it.
     """
-    pool, spoken_for = snapshot.pool, set(reserved)
+    pool, spoken_for = snapshot.pool, set(promised)
     pods = {pod.name for pod in snapshot.pods}
     ghosts = sorted(
         (row.name, row.id)

@@ -16,7 +16,7 @@ from runnerpool.planning.lifecycle import (
 from runnerpool.planning.part import Part, join
 from runnerpool.planning.plan import Discard, Plan
 from runnerpool.planning.scale_down import scale_down
-from runnerpool.planning.scale_up import scale_up
+from runnerpool.planning.scale_up import promises_to_keep, scale_up
 from runnerpool.planning.sizing import Sizing, size
 from runnerpool.planning.snapshot import PoolSnapshot
 
@@ -46,7 +46,7 @@ def plan(snapshot: PoolSnapshot) -> Plan:
             complete_gated(snapshot, (pod for pod in kept.gated if pod.name not in given_up)),
             scale_up(snapshot, census, kept, sizing.desired),
             remove_ended(census),
-            unregister_ghosts(snapshot, reserved=snapshot.reserved),
+            unregister_ghosts(snapshot, promised=promises_to_keep(snapshot, census)),
         )
     )
     return _plan(snapshot, census, sizing, part)

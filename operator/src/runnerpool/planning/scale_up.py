@@ -21,7 +21,7 @@ def scale_up(snapshot: PoolSnapshot, before: Census, kept: Census, desired: int)
         desired: The target.
     """
     cap = snapshot.pool.spec.scaling.max_replicas
-    due = before.promised[: max(0, cap - len(before.takers))]
+    due = promises_to_keep(snapshot, before)
     count = min(
         desired - kept.supply,
         cap - before.supply,
@@ -32,6 +32,15 @@ def scale_up(snapshot: PoolSnapshot, before: Census, kept: Census, desired: int)
     if snapshot.create_not_before is not None and snapshot.create_not_before > snapshot.now:
         return Part(due=(snapshot.create_not_before,))
     return Part(steps=(*(_create(ordinal) for ordinal in due), *_reserve(snapshot, max(0, count), desired)))
+
+
+def promises_to_keep(snapshot: PoolSnapshot, census: Census) -> tuple[int, ...]:
+    """The promised ordinals that the cap has room for. The others wait: a promise is never dropped.
+
+    Somebody may be creating the pod of a promise at this moment; a promise that is kept accounts for it.
+    """
+    room = snapshot.pool.spec.scaling.max_replicas - len(census.takers)
+    return census.promised[: max(0, room)]
 
 
 def _create(ordinal: int) -> Create:

@@ -66,6 +66,12 @@ class RunnerPod:
         return self.unfinished and not self.deleting and self.drain_order is None
 
     @property
+    def failed(self) -> bool:
+        """It ended by a fault of its own: neither drained nor told to go, by us or by the cluster."""
+        told_to_go = self.drain_order is not None or self.deleting
+        return self.stage is PodStage.ENDED and not self.succeeded and not told_to_go
+
+    @property
     def never_ran(self) -> bool:
         """Deleting it can't cost any work: there is nobody in it yet to read an order."""
         return self.stage is PodStage.GATED or (self.stage is PodStage.STARTING and not self.has_run)
