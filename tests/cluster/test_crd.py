@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,15 +14,16 @@ from runnerpool.api.parsing import parse_pool
 from support.builders import pool_body, spec_body
 from support.cluster.backends import ClusterBackend
 from support.cluster.processes import wait_until
-from support.crd import CRD_FILE, schema_of, with_defaults
+from support.crd import schema_of, with_defaults
 from support.pool_cases import BAD_POOLS, GOOD_SPECS, BadPool
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("resource")]
 
 
 @pytest.fixture(scope="module")
-def resource(control_plane: ClusterBackend) -> None:
-    control_plane.kubectl("apply", "--server-side", f"--filename={CRD_FILE}")
+def resource(control_plane: ClusterBackend, operator_kubeconfig: Path) -> None:
+    """Installed by the chart, as for the other tests on this cluster; the chart's copy is held to the original."""
+    assert operator_kubeconfig.exists()
     wait_until(
         lambda: control_plane.kubectl("get", names.PLURAL, check=False).returncode == 0,
         "the new resource",
