@@ -58,10 +58,12 @@ cluster: setup testbed ## Tests on a real API server
 e2e: setup testbed ## Tests on a real node with real video
 bench: setup testbed ## Benchmarks with bounds
 # Only what needs no cluster runs side by side: a file at a time, since files share servers and processes.
-unit contract: PARALLEL := --numprocesses=4 --dist=loadfile
+unit contract: OPTIONS := --numprocesses=4 --dist=loadfile
+# The figures are what it is for.
+bench: OPTIONS := --capture=no
 $(LEVELS):
 	@echo "==> $@"
-	@$(BIN)/python -m coverage run --context=$@ --data-file=.coverage.$@ -m pytest tests/$@ $(PARALLEL) $(PYTEST_ARGS)
+	@$(BIN)/python -m coverage run --context=$@ --data-file=.coverage.$@ -m pytest tests/$@ $(OPTIONS) $(PYTEST_ARGS)
 
 .PHONY: coverage
 coverage: ## Judge the coverage of what has run
