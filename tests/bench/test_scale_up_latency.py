@@ -13,14 +13,13 @@ import pytest
 
 from support.cluster.backends import ClusterBackend
 from support.cluster.processes import start, stop
-from support.packaging import helm
-from support.packaging.paths import CHART
 from support.stage import pools
 from support.stage.kube import PodWatch, pod_watch
 from support.stage.operator import create_restricted_namespace
 from support.stage.operatorlog import complaints_of
 from support.stage.peertube import PeerTube, running_peertube
 from support.stage.pools import WEB_VIDEO, PoolOrder
+from support.stage.rights import operator_kubeconfig as install_rights
 from support.stage.waiting import until
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(400)]
@@ -40,11 +39,8 @@ class Ground:
 
 @pytest.fixture(scope="module")
 def operator_kubeconfig(control_plane: ClusterBackend) -> Path:
-    """The rights that the chart gives to the operator. There is no node, so its Deployment stays without a pod."""
-    create_restricted_namespace(control_plane, helm.NAMESPACE)
-    arguments = ["upgrade", "--install", helm.RELEASE, str(CHART), f"--namespace={helm.NAMESPACE}"]
-    helm.run(*arguments, f"--kubeconfig={control_plane.kubeconfig}")
-    return control_plane.service_account_kubeconfig(helm.NAMESPACE, "runnerpool")
+    """The rights that the chart gives to the operator."""
+    return install_rights(control_plane)
 
 
 @pytest.mark.parametrize("period", [5, 2])

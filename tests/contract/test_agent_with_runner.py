@@ -4,7 +4,7 @@ import json
 import os
 import re
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -12,36 +12,16 @@ from typing import Any
 
 import pytest
 
-from peers.runner.pack import install
-from peers.runner.program import Home, new_home
 from peers.runner.recording_proxy import Gate
-from peers.runner.scene import Scene, scene
+from peers.runner.scene import Scene
 from runnerpool_agent.processes import processes
 from support.agent.pod import Pod, agent_config, running_pod
-from support.cluster.paths import cache_directory
 
 pytestmark = pytest.mark.timeout(300)
 
 WEB_VIDEO = "vod-web-video-transcoding"
 TOLD = "was told to take no more jobs"
 _TOKEN = re.compile(r"ptr(t|jt|rt)-[0-9a-f]{4}")
-
-
-@pytest.fixture(scope="module")
-def program() -> Path:
-    return install(cache_directory())
-
-
-@pytest.fixture
-def home(program: Path) -> Iterator[Home]:
-    with new_home(program) as home:
-        yield home
-
-
-@pytest.fixture
-async def stage(home: Home) -> AsyncIterator[Scene]:
-    async with scene(home) as playing:
-        yield playing
 
 
 @asynccontextmanager

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from peers.runner.pack import install
 from peers.runner.program import Home, new_home, running_server
 from peers.runner.recording_proxy import Event, Gate
 from peers.runner.scene import Scene, scene
-from support.cluster.paths import cache_directory
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -22,11 +20,6 @@ READY = "Server is ready to process jobs"
 WEB_VIDEO = "vod-web-video-transcoding"
 # A heartbeat every second, a second look after 42 ms.
 HURRIED = {"STAND_IN_CLOCK_DIVISOR": "60"}
-
-
-@pytest.fixture(scope="module")
-def program() -> Path:
-    return install(cache_directory())
 
 
 @pytest.fixture

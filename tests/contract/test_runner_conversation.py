@@ -4,7 +4,7 @@ import asyncio
 import copy
 import re
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,8 @@ from typing import Any
 import pytest
 
 from peers.runner.conversation import Event, calls_of_jobs, lines, load
-from peers.runner.pack import install
-from peers.runner.program import Home, new_home, running_server
-from peers.runner.scene import Scene, scene
-from support.cluster.paths import cache_directory
+from peers.runner.program import running_server
+from peers.runner.scene import Scene
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -27,23 +25,6 @@ VOD_TYPES = {
     "vod-audio-merge-transcoding",
     "generate-video-storyboard",
 }
-
-
-@pytest.fixture(scope="module")
-def program() -> Path:
-    return install(cache_directory())
-
-
-@pytest.fixture
-def home(program: Path) -> Iterator[Home]:
-    with new_home(program) as home:
-        yield home
-
-
-@pytest.fixture
-async def stage(home: Home) -> AsyncIterator[Scene]:
-    async with scene(home) as playing:
-        yield playing
 
 
 def recorded(start: float, end: float) -> list[str]:

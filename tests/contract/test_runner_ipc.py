@@ -2,28 +2,14 @@
 
 import signal
 import tomllib
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
 from peers.runner.frames import END, GREETING, REQUEST, connected, frame
-from peers.runner.pack import install
-from peers.runner.program import Home, RunningServer, new_home, running_server
-from support.cluster.paths import cache_directory
+from peers.runner.program import Home, RunningServer, running_server
 
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(scope="module")
-def program() -> Path:
-    return install(cache_directory())
-
-
-@pytest.fixture
-def home(program: Path) -> Iterator[Home]:
-    with new_home(program) as home:
-        yield home
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """The stand-in runner's log has the official runner's lines (0.6.0 with PeerTube 8.2.1), in their order."""
 
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from peers.runner.log_text import records, section, templates
-from peers.runner.pack import install
 from peers.runner.program import Home, RunningServer, new_home, running_server
-from peers.runner.scene import Scene, scene
-from support.cluster.paths import cache_directory
+from peers.runner.scene import Scene
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -23,22 +21,11 @@ WEB_VIDEO = "vod-web-video-transcoding"
 HLS = "vod-hls-transcoding"
 
 
-@pytest.fixture(scope="module")
-def program() -> Path:
-    return install(cache_directory())
-
-
 @pytest.fixture
 def home(program: Path) -> Iterator[Home]:
     # A heartbeat every 2 s, a second look after 83 ms.
     with new_home(program, STAND_IN_CLOCK_DIVISOR="30") as home:
         yield home
-
-
-@pytest.fixture
-async def stage(home: Home) -> AsyncIterator[Scene]:
-    async with scene(home) as playing:
-        yield playing
 
 
 def recorded(title: str) -> list[str]:
@@ -61,6 +48,7 @@ async def test_a_registration_prints_the_recorded_lines(stage: Scene) -> None:
         await runner.wait_for_line(READY)
         start = len(runner.lines)
         await stage.register()
+        await runner.wait_for_line("Checking available jobs")
 
         assert printed(runner, start) == recorded("register")
 
