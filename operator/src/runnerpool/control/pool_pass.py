@@ -17,7 +17,6 @@ from runnerpool.control.ports import PoolKey, ServerLink
 from runnerpool.control.reporter import Reporter
 from runnerpool.control.world import World
 from runnerpool.planning.demand import pool_queue
-from runnerpool.planning.jobs import ServerReading
 from runnerpool.planning.plan import Create, RemoveFinalizer, Reserve
 from runnerpool.planning.planner import plan
 from runnerpool.planning.queue import QueueReading, QueueUnknown
@@ -107,10 +106,10 @@ class PoolPasses:
 
     async def _observe(self, pool: Pool, status: Mapping[str, Any], access: ServerLink | QueueUnknown) -> PoolSnapshot:
         """Rows first, pods second: a row whose pod is not in the *later* list is a ghost."""
-        queue, last_known, rows = _server_side(pool, access, self._world.stamp.cluster_id)
+        queue, rows = _server_side(pool, access, self._world.stamp.cluster_id)
         pods = await self._world.cluster.list_pods(pool)
         now = self._world.clock.now()
-        if last_known is not None and not isinstance(queue, QueueUnknown):
+        if not isinstance(queue, QueueUnknown):
             self._memory.note_jobs(queue.held, pods, now)
         self._memory.note_pods(pods, now)
         return PoolSnapshot(
@@ -129,9 +128,9 @@ class PoolPasses:
 
 def _server_side(
     pool: Pool, access: ServerLink | QueueUnknown, cluster_id: str
-) -> tuple[QueueReading, ServerReading | None, tuple[RunnerRow, ...] | None]:
+) -> tuple[QueueReading, tuple[RunnerRow, ...] | None]:
     if isinstance(access, QueueUnknown):
-        return access, None, None
+        return access, None
     reading = access.reading
     queue = reading if isinstance(reading, QueueUnknown) else pool_queue(reading, pool.spec)
     rows = None
@@ -142,4 +141,4 @@ def _server_side(
             for row, mark in marks
             if mark is not None and mark.cluster_id == cluster_id and mark.pool_uid == pool.uid
         )
-    return queue, access.last_known, rows
+    return queue, rows
