@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from runnerpool.api.pool import Pool
 from runnerpool.manifests.agent_secret import agent_secret
+from runnerpool.manifests.inputs import PodInputs
 from runnerpool.manifests.runner_pod import runner_pod
 from support.builders import make_pool
 from support.cluster.backends import ClusterBackend
@@ -15,6 +16,7 @@ from support.pool_cases import GOOD_SPECS
 
 pytestmark = pytest.mark.cluster
 
+INPUTS = PodInputs(default_image="localhost/runner:1")
 # Classes that a pool may name have to be there; whether they are is the cluster's business.
 _NAMES_OF_CLASSES = ("priorityClassName", "runtimeClassName")
 
@@ -35,7 +37,7 @@ def pool_in(namespace: str, spec: dict[str, Any]) -> Pool:
 def test_a_runner_pod_is_allowed_in_a_restricted_namespace(
     control_plane: ClusterBackend, restricted_namespace: str, spec: dict[str, Any]
 ) -> None:
-    manifest = runner_pod(pool_in(restricted_namespace, spec), 1, image="localhost/runner:1")
+    manifest = runner_pod(pool_in(restricted_namespace, spec), 1, INPUTS)
 
     stored = created(control_plane, manifest, "--dry-run=server")
 
@@ -44,10 +46,10 @@ def test_a_runner_pod_is_allowed_in_a_restricted_namespace(
 
 def test_pod_and_secret_are_stored_with_their_owners(control_plane: ClusterBackend, restricted_namespace: str) -> None:
     pool = pool_in(restricted_namespace, {})
-    pod = created(control_plane, runner_pod(pool, 1, image="localhost/runner:1"))
+    pod = created(control_plane, runner_pod(pool, 1, INPUTS))
     name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
 
-    secret = agent_secret(pool, pod=name, pod_uid=uid, token=SecretStr("ptrt-1"), description="whose it is")
+    secret = agent_secret(pool, INPUTS, pod=name, pod_uid=uid, token=SecretStr("ptrt-1"), description="whose it is")
     stored = created(control_plane, secret)
 
     assert pod["metadata"]["ownerReferences"][0]["controller"] is True

@@ -13,6 +13,7 @@ _KEYS = st.sampled_from(["a", "example.org/b", "cpu", "memory", "nvidia.com/gpu"
 _NAMES = st.sampled_from(["a", "peertube-admin", "x" * 253, "a.b-c"])
 _PATTERNS = {
     "^Auto$": st.just("Auto") | st.integers(1, 1024),
+    "^[-._a-zA-Z0-9]+$": st.sampled_from(["ca.crt", "A_b-1", "x" * 253]),
     "^[!-~]+$": st.sampled_from(["registry.example.org/runner:1", "x" * 512]),
     "^[A-Za-z_][A-Za-z0-9_]*$": st.sampled_from(["A", "_b1", "X" * 253]),
 }
@@ -66,7 +67,7 @@ def objects(schema: Schema) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _within_the_rules(spec: dict[str, Any]) -> dict[str, Any]:
-    """What CEL refuses is put right: bounds in order, live alone and warm, no request beside a limit."""
+    """What CEL refuses is put right: bounds in order, live alone and warm, no request or threads beside a limit."""
     scaling = spec["scaling"]
     scaling["minReplicas"] = min(scaling.get("minReplicas", 0), scaling["maxReplicas"])
     if "live-rtmp-hls-transcoding" in spec["jobTypes"]:
@@ -75,6 +76,10 @@ def _within_the_rules(spec: dict[str, Any]) -> dict[str, Any]:
     resources = spec.get("runner", {}).get("resources", {})
     if "limits" in resources:
         resources.pop("requests", None)
+        spec["runner"].get("ffmpeg", {}).pop("threads", None)
+    rollout = spec.get("rollout", {})
+    if rollout.get("maxSurge") == 0 and not rollout.get("maxUnavailable"):
+        rollout["maxUnavailable"] = 1
     return spec
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from runnerpool.api import names
-from runnerpool.api.conditions import format_time
+from runnerpool.api.times import format_time
 from runnerpool.api.pool import Pool
 from runnerpool.api.reasons import Reason
 from runnerpool.cluster import observe

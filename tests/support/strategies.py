@@ -97,6 +97,10 @@ def _snapshot(pool: Pool, marks: Mapping[str, bool], **fields: Any) -> PoolSnaps
     return PoolSnapshot(now=NOW, pool=pool.model_copy(update=dict(marks)), **fields)
 
 
+_DELETED = st.sampled_from([ago(1), ago(44), ago(45), ago(3600)])
+_DELETIONS = st.none() | st.none() | _DELETED
+
+
 def snapshots(
     queue: st.SearchStrategy[QueueReading] = queues, *, deleting: bool | None = None
 ) -> st.SearchStrategy[PoolSnapshot]:
@@ -105,7 +109,7 @@ def snapshots(
         pool=_POOLS,
         marks=st.fixed_dictionaries(
             {
-                "deleting": st.sampled_from([False, False, True]) if deleting is None else st.just(deleting),
+                "deleting_since": _DELETIONS if deleting is None else _DELETED if deleting else st.none(),
                 "has_finalizer": st.booleans(),
             }
         ),

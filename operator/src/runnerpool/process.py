@@ -17,7 +17,6 @@ from runnerpool.cluster.gateway import ClusterGateway
 from runnerpool.control.controller import Controller
 from runnerpool.control.poller import Pace
 from runnerpool.control.pollers import Pollers
-from runnerpool.control.provisioning import Stamp
 from runnerpool.control.world import World
 from runnerpool.handlers import Watcher
 from runnerpool.metrics import Metrics
@@ -106,7 +105,8 @@ async def _world(settings: Settings, cluster: ClusterGateway, pollers: Pollers, 
         links=pollers,
         clock=clock,
         recorder=metrics,
-        stamp=Stamp(cluster_id=cluster_id, runner_image=settings.runner_image),
+        cluster_id=cluster_id,
+        runner_image=settings.runner_image,
         observed_since=clock.now(),
     )
 

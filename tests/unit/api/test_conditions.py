@@ -1,7 +1,8 @@
 from datetime import timedelta
 
-from runnerpool.api.conditions import Condition, ConditionType, format_time, merge_conditions, shorten
+from runnerpool.api.conditions import Condition, ConditionType, merge_conditions, shorten
 from runnerpool.api.reasons import Reason
+from runnerpool.api.times import format_time
 from support.builders import NOW
 
 LATER = NOW + timedelta(minutes=5)

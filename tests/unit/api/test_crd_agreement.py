@@ -25,6 +25,7 @@ pytestmark = pytest.mark.timeout(300)
 SPEC = schema_of("spec")
 # Kubernetes' own structures: typed in the CRD, passed on by the operator as they are.
 PASSED_ON = ("tolerations", "affinity", "topologySpreadConstraints", "hostAliases", "dnsConfig")
+ACROSS_FIELDS = (".scaling", ".runner", ".runner.resources", ".rollout", ".podTemplate")
 JUNK = [
     -1,
     0,
@@ -72,7 +73,14 @@ def test_what_the_schema_refuses_the_types_refuse(spec, data):
         assert refused
     else:
         # Then it can only be a rule across fields, which the CRD writes in CEL.
-        assert refused <= {"spec", "spec.scaling", "spec.runner.resources", "spec.podTemplate"}
+        assert refused <= {
+            "spec",
+            "spec.scaling",
+            "spec.runner",
+            "spec.runner.resources",
+            "spec.rollout",
+            "spec.podTemplate",
+        }
 
 
 @given(specs, st.data())
@@ -135,7 +143,7 @@ def test_schema_and_types_require_the_same_fields():
 def test_schema_and_types_have_the_same_defaults():
     model = parsed(
         {
-            "server": {"url": "https://a", "credentialsRef": {"name": "b"}},
+            "server": {"url": "https://a", "credentialsRef": {"name": "b"}, "caBundleRef": {"name": "c"}},
             "jobTypes": [JOB_TYPES[0]],
             "scaling": {"maxReplicas": 1},
         }
@@ -149,7 +157,7 @@ def test_schema_and_types_have_the_same_defaults():
                 value = value[part]
             assert value == field["default"], path
             seen += 1
-    assert seen == 11
+    assert seen == 16
 
 
 def test_the_default_of_an_environment_variable_is_nothing():

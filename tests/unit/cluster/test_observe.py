@@ -3,7 +3,8 @@ from datetime import UTC, datetime
 import pytest
 
 from runnerpool.api import names
-from runnerpool.cluster.observe import owned_pods, parse_time
+from runnerpool.api.times import parse_time
+from runnerpool.cluster.observe import owned_pods
 from runnerpool.planning.snapshot import PodStage
 
 UID = "0a1b2c3d-0000-4000-8000-000000000000"

@@ -8,7 +8,6 @@ from runnerpool.api import names
 from runnerpool.control.access import Access
 from runnerpool.control.pool_pass import PoolPasses
 from runnerpool.control.ports import PoolKey
-from runnerpool.control.provisioning import Stamp
 from runnerpool.control.world import World
 from support.builders import pool_body, spec_body
 from support.fakes import FakeClock, FakeCluster, FakeLink, FakeLinks
@@ -62,7 +61,8 @@ class Stage:
             links=self.links,
             clock=self.clock,
             recorder=self.recorder,
-            stamp=Stamp(cluster_id="cluster-1", runner_image="localhost/runner:1"),
+            cluster_id="cluster-1",
+            runner_image="localhost/runner:1",
             observed_since=self.clock.now(),
         )
         access = Access(self.key, cluster=self.cluster, links=self.links, clock=self.clock, wake=self._wake)

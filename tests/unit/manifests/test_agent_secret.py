@@ -5,14 +5,21 @@ import pytest
 from pydantic import SecretStr
 
 from runnerpool.manifests.agent_secret import agent_secret
+from runnerpool.manifests.inputs import PodInputs
 from support.builders import make_pool
 
+CA = "-----BEGIN CERTIFICATE-----"
 TOKEN = "ptrt-0123456789"
 
 
 def secret_of(**parts):
     return agent_secret(
-        make_pool(**parts), pod="vod-0a1b2-7", pod_uid="pod-uid", token=SecretStr(TOKEN), description="whose it is"
+        make_pool(**parts),
+        PodInputs(default_image="localhost/runner:1", ca_bundle=CA),
+        pod="vod-0a1b2-7",
+        pod_uid="pod-uid",
+        token=SecretStr(TOKEN),
+        description="whose it is",
     )
 
 
@@ -29,7 +36,7 @@ def test_the_agent_is_told_what_the_contract_says():
 
     assert settings == {
         "apiVersion": "agent.runnerpool.dev/v1",
-        "server": {"url": "https://video.example.org"},
+        "server": {"url": "https://video.example.org", "ca": CA},
         "runner": {"name": "vod-0a1b2-7", "token": TOKEN, "description": "whose it is"},
         "jobTypes": ["vod-web-video-transcoding", "vod-hls-transcoding"],
         "concurrency": 2,

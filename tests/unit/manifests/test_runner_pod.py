@@ -6,15 +6,17 @@ import pytest
 from runnerpool.api import names
 from runnerpool.manifests.container import SCRATCH_DIRECTORY
 from runnerpool.manifests.fingerprint import LENGTH
-from runnerpool.manifests.runner_pod import runner_pod, template_hash
+from runnerpool.manifests.inputs import PodInputs
+from runnerpool.manifests.runner_pod import build_hash, runner_pod, template_hash
 from support.builders import make_pool
 
 IMAGE = "registry.example.org/runner:1.2.3"
+INPUTS = PodInputs(default_image=IMAGE)
 GOLDEN = Path(__file__).parent / "golden"
 
 
 def pod_of(**parts):
-    return runner_pod(make_pool(**parts), 7, image=IMAGE)
+    return runner_pod(make_pool(**parts), 7, INPUTS)
 
 
 def container_of(**parts):
@@ -102,7 +104,7 @@ def test_marks_of_ours_in_a_template_that_slipped_past_the_rules_are_dropped(kin
     template = pool.spec.pod_template.model_copy(update={kind: {key: "theirs"}})
     spec = pool.spec.model_copy(update={"pod_template": template})
 
-    pod = runner_pod(pool.model_copy(update={"spec": spec}), 7, image=IMAGE)
+    pod = runner_pod(pool.model_copy(update={"spec": spec}), 7, INPUTS)
 
     assert pod["metadata"][kind].get(key) != "theirs"
 
@@ -153,19 +155,19 @@ def test_no_secret_and_no_api_token_reaches_the_environment():
     assert "envFrom" not in pod["spec"]["containers"][0]
 
 
-def test_pods_of_one_pool_have_one_fingerprint():
+def test_pods_of_one_pool_have_the_same_fingerprints():
     pool = make_pool()
-    marks = {
-        runner_pod(pool, n, image=IMAGE)["metadata"]["annotations"][names.ANNOTATION_TEMPLATE_HASH] for n in (1, 2)
-    }
+    marks = [runner_pod(pool, ordinal, INPUTS)["metadata"]["annotations"] for ordinal in (1, 2)]
 
-    assert marks == {template_hash(pool, image=IMAGE)}
-    assert all(len(mark) == LENGTH for mark in marks)
+    assert {mark[names.ANNOTATION_TEMPLATE_HASH] for mark in marks} == {template_hash(pool, INPUTS)}
+    assert {mark[names.ANNOTATION_BUILD_HASH] for mark in marks} == {build_hash(pool, INPUTS)}
+    assert len(template_hash(pool, INPUTS)) == len(build_hash(pool, INPUTS)) == LENGTH
 
 
 @pytest.mark.parametrize(
     "changed",
     [
+        {"runner": {"image": "other"}},
         {"runner": {"concurrency": 2}},
         {"runner": {"ffmpeg": {"nice": 11}}},
         {"runner": {"scratch": {"size": "51Gi"}}},
@@ -175,14 +177,32 @@ def test_pods_of_one_pool_have_one_fingerprint():
         {"podTemplate": {"env": [{"name": "A"}]}},
     ],
 )
-def test_whatever_reaches_a_pod_changes_the_fingerprint(changed):
-    assert template_hash(make_pool(**changed), image=IMAGE) != template_hash(make_pool(), image=IMAGE)
+def test_whatever_an_author_asks_of_pods_changes_both_fingerprints(changed):
+    assert template_hash(make_pool(**changed), INPUTS) != template_hash(make_pool(), INPUTS)
+    assert build_hash(make_pool(**changed), INPUTS) != build_hash(make_pool(), INPUTS)
 
 
-def test_another_image_changes_the_fingerprint():
-    assert template_hash(make_pool(), image="other") != template_hash(make_pool(), image=IMAGE)
+def test_another_ca_bundle_changes_both_fingerprints():
+    rotated = PodInputs(default_image=IMAGE, ca_bundle="other")
+
+    assert template_hash(make_pool(), rotated) != template_hash(make_pool(), INPUTS)
+    assert build_hash(make_pool(), rotated) != build_hash(make_pool(), INPUTS)
+
+
+def test_the_image_of_another_release_of_the_operator_changes_only_the_build():
+    upgraded = PodInputs(default_image="other")
+
+    assert template_hash(make_pool(), upgraded) == template_hash(make_pool(), INPUTS)
+    assert build_hash(make_pool(), upgraded) != build_hash(make_pool(), INPUTS)
+
+
+def test_a_default_that_is_written_out_changes_no_fingerprint():
+    written = make_pool(runner={"concurrency": 1, "ffmpeg": {"threads": "Auto", "nice": 10}})
+
+    assert template_hash(written, INPUTS) == template_hash(make_pool(), INPUTS)
 
 
 @pytest.mark.parametrize("changed", [{"scaling": {"maxReplicas": 3}}, {"lifecycle": {"drainTimeoutSeconds": 1}}])
-def test_what_reaches_no_pod_leaves_the_fingerprint_alone(changed):
-    assert template_hash(make_pool(**changed), image=IMAGE) == template_hash(make_pool(), image=IMAGE)
+def test_what_reaches_no_pod_leaves_the_fingerprints_alone(changed):
+    assert template_hash(make_pool(**changed), INPUTS) == template_hash(make_pool(), INPUTS)
+    assert build_hash(make_pool(**changed), INPUTS) == build_hash(make_pool(), INPUTS)

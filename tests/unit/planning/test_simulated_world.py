@@ -225,7 +225,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     def _winds_up(self):
         """Deleted, the pool ends without a pod, a row or a job in hand, and is let go."""
-        self.world.pool = self.world.pool.model_copy(update={"deleting": True})
+        self.world.pool = self.world.pool.model_copy(update={"deleting_since": self.world.now})
         self.world.touch()
         for _ in range(20):
             self._act(snapshot := self.world.snapshot(), plan(snapshot).steps)

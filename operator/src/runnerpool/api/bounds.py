@@ -10,11 +10,14 @@ from runnerpool.api.origin import parse_origin
 from runnerpool.api.quantity import parse_quantity
 
 SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+SECRET_KEY = r"^[-._a-zA-Z0-9]+$"  # noqa: S105
 ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 MAX_URL_LENGTH = 300
 MAX_REPLICAS = 1000
 MAX_THREADS = 1024
+MAX_THREADS_PER_CPU = 4
+"""More FFmpeg threads for each CPU of the limit can only be a slip: they would wait for one another."""
 
 
 def _origin(text: str) -> str:
@@ -65,6 +68,7 @@ JobTypes = Annotated[
     tuple[Annotated[str, AfterValidator(_job_type)], ...], Field(strict=False), AfterValidator(_job_types)
 ]
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=SUBDOMAIN)]
+SecretKey = Annotated[str, Field(min_length=1, max_length=253, pattern=SECRET_KEY)]
 Count = Annotated[int, Field(ge=0, le=MAX_REPLICAS)]
 LabelValue = Annotated[str, Field(max_length=63)]
 AnnotationValue = Annotated[str, Field(max_length=4096)]

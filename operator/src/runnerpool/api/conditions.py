@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum, unique
 from typing import Any
 
 from runnerpool.api.reasons import Reason
+from runnerpool.api.times import format_time
 
 MAX_MESSAGE_LENGTH = 1024
 """Bound of every message in the status, by the CRD."""
@@ -21,11 +22,17 @@ class ConditionType(StrEnum):
     SPEC_VALID = "SpecValid"
     QUEUE_REACHABLE = "QueueReachable"
     CREDENTIALS_VALID = "CredentialsValid"
+    JOB_TYPES_SERVED = "JobTypesServed"
+    """The server hands out jobs of the pool's types, and no others, to the pool's runners."""
     RUNNERS_HEALTHY = "RunnersHealthy"
     SCALING_LIMITED = "ScalingLimited"
     """The pool would have another number of pods, but something keeps it from it."""
     PROGRESSING = "Progressing"
-    """Pods are starting or draining."""
+    """Pods are starting, draining or being replaced."""
+    OVERRIDDEN = "Overridden"
+    """A person has fixed the number of pods for a while."""
+    DRAINED = "Drained"
+    """Mode Drain: no pod and no job in hand is left. What an administrator waits for before an upgrade of PeerTube."""
 
 
 _ORDER = {kind: position for position, kind in enumerate(ConditionType)}
@@ -63,11 +70,6 @@ def merge_conditions(
             "message": shorten(condition.message),
         }
     return sorted(merged.values(), key=_position)
-
-
-def format_time(moment: datetime) -> str:
-    """RFC 3339 in UTC, whole seconds, as the API server itself writes times."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def shorten(message: str) -> str:

@@ -18,7 +18,16 @@ ANNOTATION_DRAIN = f"{GROUP}/drain"
 """The order to the agent, read from a downward-API file. Any text: drain; `abort`: hand the jobs back now."""
 ANNOTATION_DRAIN_SINCE = f"{GROUP}/drain-since"
 """When the drain was ordered, RFC 3339: what `drainTimeoutSeconds` counts from, whatever restarts meanwhile."""
+ANNOTATION_OVERRIDE = f"{GROUP}/override"
+"""On a pool, by hand: a number of pods for a while (`runnerpool.api.override`)."""
 ANNOTATION_TEMPLATE_HASH = f"{GROUP}/template-hash"
+"""Fingerprint of what the pool's author asked for when the pod was made: if it changes, a rollout replaces the pod."""
+ANNOTATION_BUILD_HASH = f"{GROUP}/build-hash"
+"""Fingerprint of all that went into the pod, the operator's own part too: if that alone changes, idle pods go."""
+BUSY_MARKS = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true"}
+"""A starting or busy pod is not for node autoscalers to move."""
+IDLE_MARKS = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "true", "karpenter.sh/do-not-disrupt": "false"}
+"""An idle one is: its emptyDir alone would hold the node otherwise."""
 DRAIN_ORDER = "drain"
 ABORT_ORDER = "abort"
 

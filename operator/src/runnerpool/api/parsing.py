@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from runnerpool.api.names import FINALIZER
+from runnerpool.api.names import ANNOTATION_OVERRIDE, FINALIZER
 from runnerpool.api.pool import Pool
+from runnerpool.api.times import parse_time
 
 _METADATA = ("namespace", "name", "uid", "generation", "resourceVersion")
 
@@ -43,8 +44,9 @@ def parse_pool(body: Mapping[str, Any]) -> Pool:
     metadata = metadata if isinstance(metadata, Mapping) else {}
     fields = {name: metadata[name] for name in _METADATA if name in metadata}
     fields |= {
-        "deleting": metadata.get("deletionTimestamp") is not None,
+        "deletingSince": parse_time(metadata.get("deletionTimestamp")),
         "hasFinalizer": FINALIZER in (metadata.get("finalizers") or ()),
+        "override": (metadata.get("annotations") or {}).get(ANNOTATION_OVERRIDE),
         "spec": body.get("spec") or {},
     }
     try:

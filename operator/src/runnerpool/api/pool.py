@@ -4,6 +4,8 @@ The CRD (crds/transcodingrunnerpools.yaml) is the judge of what is allowed; thes
 objects, and a test proves it. Field names are those of the resource in snake case.
 """
 
+from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -12,6 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from runnerpool.api.bounds import (
     ENV_NAME,
+    MAX_THREADS_PER_CPU,
     AnnotationValue,
     Count,
     JobTypes,
@@ -19,6 +22,7 @@ from runnerpool.api.bounds import (
     ObjectName,
     PoolName,
     Quantity,
+    SecretKey,
     Threads,
     Url,
 )
@@ -47,10 +51,34 @@ class DeletionPolicy(StrEnum):
     ABORT = "Abort"
 
 
+class Mode(StrEnum):
+    """Whether the pool works."""
+
+    ACTIVE = "Active"
+    HOLD = "Hold"
+    """Make no pod and tell none to go; runners go on."""
+    DRAIN = "Drain"
+    """Take nothing more, finish what is in hand, go to no pod at all."""
+
+
+class JobTypeFilter(StrEnum):
+    """What to do about a server older than 7.0, which hands any job to any runner."""
+
+    REQUIRE = "Require"
+    BEST_EFFORT = "BestEffort"
+
+
 class SecretRef(_Model):
     """A Secret in the pool's own namespace."""
 
     name: ObjectName
+
+
+class CaBundleRef(_Model):
+    """A Secret in the pool's own namespace, and the key in it under which certificates in PEM stand."""
+
+    name: ObjectName
+    key: SecretKey = "ca.crt"
 
 
 class Server(_Model):
@@ -60,11 +88,13 @@ class Server(_Model):
         url: Public origin, and the server's identity: scheme, host and port only.
         internal_url: Origin that the operator calls instead; it still sends `url`'s host as Host header, since PeerTube
             hands out client credentials under its public name only.
+        ca_bundle_ref: Authorities to trust besides the public ones: for the operator, and for everything in the pods.
         credentials_ref: Secret with `url`, `username` and `password` of an administrator.
     """
 
     url: Url
     internal_url: Url | None = None
+    ca_bundle_ref: CaBundleRef | None = None
     credentials_ref: SecretRef
 
 
@@ -120,6 +150,36 @@ class Runner(_Model):
     ffmpeg: Ffmpeg = Field(default_factory=Ffmpeg)
     resources: Resources = Field(default_factory=Resources)
     scratch: Scratch = Field(default_factory=Scratch)
+
+    @model_validator(mode="after")
+    def _threads_fit_cpu(self) -> Self:
+        cpu = self.resources.limits.get("cpu")
+        if cpu is None or self.ffmpeg.threads == "Auto":
+            return self
+        if self.ffmpeg.threads * self.concurrency > max(parse_quantity(cpu), Decimal(1)) * MAX_THREADS_PER_CPU:
+            raise ValueError(
+                f"ffmpeg.threads times concurrency must not exceed {MAX_THREADS_PER_CPU} times resources.limits.cpu; "
+                "lower one of them, raise the limit, or use threads: Auto"
+            )
+        return self
+
+
+class Rollout(_Model):
+    """How pods are replaced when their settings change.
+
+    Attributes:
+        max_surge: Pods above `scaling.maxReplicas`, and above the target, that a rollout may add for a while.
+        max_unavailable: Ready pods below the target that it may do without.
+    """
+
+    max_surge: Count = 1
+    max_unavailable: Count = 0
+
+    @model_validator(mode="after")
+    def _can_move(self) -> Self:
+        if self.max_surge == self.max_unavailable == 0:
+            raise ValueError("maxSurge and maxUnavailable must not both be 0; a rollout could replace nothing")
+        return self
 
 
 class Lifecycle(_Model):
@@ -184,8 +244,11 @@ class PoolSpec(_Model):
 
     server: Server
     job_types: JobTypes
+    job_type_filter: JobTypeFilter = Field(default=JobTypeFilter.REQUIRE, strict=False)
+    mode: Mode = Field(default=Mode.ACTIVE, strict=False)
     scaling: Scaling
     runner: Runner = Field(default_factory=Runner)
+    rollout: Rollout = Field(default_factory=Rollout)
     lifecycle: Lifecycle = Field(default_factory=Lifecycle)
     pod_template: PodTemplate = Field(default_factory=PodTemplate)
 
@@ -209,8 +272,9 @@ class Pool(_Model):
     """One pool: its identity and what it asks for.
 
     Attributes:
-        deleting: `metadata.deletionTimestamp` is set.
+        deleting_since: `metadata.deletionTimestamp`; None unless it is being deleted.
         has_finalizer: Our own finalizer is on it.
+        override: Value of the annotation `runnerpool.dev/override`; None if absent.
     """
 
     namespace: str
@@ -218,6 +282,12 @@ class Pool(_Model):
     uid: str
     generation: int
     resource_version: str
-    deleting: bool = False
+    deleting_since: datetime | None = None
     has_finalizer: bool = False
+    override: str | None = None
     spec: PoolSpec
+
+    @property
+    def deleting(self) -> bool:
+        """It is being deleted."""
+        return self.deleting_since is not None

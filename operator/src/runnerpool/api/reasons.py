@@ -18,10 +18,15 @@ class Reason(StrEnum):
     MODE_HOLD = "ModeHold"
     MODE_DRAIN = "ModeDrain"
     POOL_DELETED = "PoolDeleted"
+    OVERRIDE = "Override"
+    JOB_TYPES_NOT_FILTERED = "JobTypesNotFiltered"
 
     # Steps
     SCALE_UP = "ScaleUp"
     SCALE_DOWN = "ScaleDown"
+    ROLLOUT = "Rollout"
+    UPGRADE = "Upgrade"
+    AUTOSCALER_MARK = "AutoscalerMark"
     RESERVED = "Reserved"
     GATED = "Gated"
     REGISTRATION_OVERDUE = "RegistrationOverdue"
@@ -33,6 +38,8 @@ class Reason(StrEnum):
     DRAIN_CUT = "DrainCut"
     POD_FAILED = "PodFailed"
     POD_SEEN = "PodSeen"
+    NAME_COLLISION = "NameCollision"
+    RUNNERS_LEFT_BEHIND = "RunnersLeftBehind"
     GHOST = "Ghost"
 
     # Conditions
@@ -55,6 +62,10 @@ class Reason(StrEnum):
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105
     SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105
     SECRET_FOR_ANOTHER_ORIGIN = "SecretForAnotherOrigin"  # noqa: S105
+    CA_BUNDLE_NOT_FOUND = "CaBundleNotFound"
+    CA_BUNDLE_INVALID = "CaBundleInvalid"
+    JOB_TYPES_SERVED = "JobTypesServed"
+    REMOTE_RUNNERS_DISABLED = "RemoteRunnersDisabled"
     NOT_YET_READ = "NotYetRead"
     WITHIN_BOUNDS = "WithinBounds"
     CREATE_REFUSED = "CreateRefused"
@@ -68,6 +79,12 @@ class Reason(StrEnum):
     RUNNERS_UNREADY = "RunnersUnready"
     NO_RUNNERS = "NoRunners"
     STILL_WORKING = "StillWorking"
+    NO_OVERRIDE = "NoOverride"
+    OVERRIDE_EXPIRED = "OverrideExpired"
+    OVERRIDE_INVALID = "OverrideInvalid"
+    NOT_DRAINING = "NotDraining"
+    ROLLING_OUT = "RollingOut"
+    ROLLOUT_STALLED = "RolloutStalled"
 
     # Kubernetes API
     NOT_FOUND = "NotFound"

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from runnerpool.api import names
-from runnerpool.api.conditions import format_time
 from runnerpool.api.identity import PoolIdentity
 from runnerpool.api.reasons import Reason
+from runnerpool.api.times import format_time
 
 # The API server refuses longer ones (core/v1 validation).
 _MAX_MESSAGE_LENGTH = 1024

@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from runnerpool.api import names
-from runnerpool.api.conditions import format_time
 from runnerpool.api.identity import PoolIdentity
 from runnerpool.api.pool import Pool
+from runnerpool.api.times import format_time
 from runnerpool.cluster import observe
 from runnerpool.cluster.api import JSON_PATCH, MERGE_PATCH, KubeApi
 from runnerpool.cluster.errors import NotFound

@@ -6,20 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runnerpool.api import names
+from runnerpool.api.times import parse_time
 from runnerpool.planning.snapshot import PodStage, RunnerPod
 
 _MAX_END_LENGTH = 300
-
-
-def parse_time(text: object) -> datetime | None:
-    """An RFC 3339 time as aware UTC; None if it is absent or not one."""
-    if not isinstance(text, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else None
 
 
 def owned_pods(items: Iterable[Mapping[str, Any]], pool: str, uid: str) -> tuple[RunnerPod, ...]:
@@ -55,7 +45,17 @@ def _runner_pod(item: Mapping[str, Any], pool: str, uid: str) -> RunnerPod | Non
         has_run=_has_run(spec, status),
         node=spec.get("nodeName") or "",
         template_hash=annotations.get(names.ANNOTATION_TEMPLATE_HASH, ""),
+        build_hash=annotations.get(names.ANNOTATION_BUILD_HASH, ""),
+        evictable=_evictable(annotations),
     )
+
+
+def _evictable(annotations: Mapping[str, str]) -> bool | None:
+    """What the marks tell node autoscalers; None if they are not as we write them."""
+    marks = {name: annotations.get(name) for name in names.BUSY_MARKS}
+    if marks == names.BUSY_MARKS:
+        return False
+    return True if marks == names.IDLE_MARKS else None
 
 
 def _stage(spec: Mapping[str, Any], status: Mapping[str, Any]) -> PodStage:

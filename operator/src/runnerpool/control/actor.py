@@ -8,8 +8,10 @@ from runnerpool.api import names
 from runnerpool.api.pool import Pool
 from runnerpool.api.reasons import Reason
 from runnerpool.cluster.errors import ClusterError, Conflict, NotFound
-from runnerpool.control.ports import Cluster, PoolKey, Recorder, ServerLink
-from runnerpool.control.provisioning import Provisioner, Stamp
+from runnerpool.control.ports import PoolKey, ServerLink
+from runnerpool.control.provisioning import Provisioner
+from runnerpool.control.world import World
+from runnerpool.manifests.inputs import PodInputs
 from runnerpool.peertube.errors import PeerTubeError
 from runnerpool.planning.plan import (
     Complete,
@@ -44,18 +46,18 @@ class Trouble:
 class Actor:
     """Carries out the steps of one pass of one pool."""
 
-    def __init__(
-        self, snapshot: PoolSnapshot, *, cluster: Cluster, link: ServerLink | None, stamp: Stamp, recorder: Recorder
-    ) -> None:
-        """Take the ports of one pass.
+    def __init__(self, snapshot: PoolSnapshot, inputs: PodInputs, world: World, *, link: ServerLink | None) -> None:
+        """Take what one pass works with.
 
         `link` None: the way to the server is barred (its Secret is missing, say); steps that need it wait.
         """
         self._snapshot = snapshot
-        self._cluster = cluster
+        self._cluster = world.cluster
         self._link = link
-        self._recorder = recorder
-        self._provisioner = Provisioner(snapshot.pool, cluster=cluster, link=link, stamp=stamp)
+        self._recorder = world.recorder
+        self._provisioner = Provisioner(
+            snapshot.pool, inputs, cluster=world.cluster, link=link, cluster_id=world.cluster_id
+        )
         self._resource_version = snapshot.pool.resource_version
         self._reserved = set(snapshot.reserved)
         self._gate = asyncio.Semaphore(_AT_ONCE)

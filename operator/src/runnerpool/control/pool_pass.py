@@ -16,6 +16,8 @@ from runnerpool.control.memory import PoolMemory
 from runnerpool.control.ports import PoolKey, ServerLink
 from runnerpool.control.reporter import Reporter
 from runnerpool.control.world import World
+from runnerpool.manifests.inputs import PodInputs
+from runnerpool.manifests.runner_pod import build_hash, template_hash
 from runnerpool.planning.demand import pool_queue
 from runnerpool.planning.plan import Create, RemoveFinalizer, Reserve
 from runnerpool.planning.planner import plan
@@ -73,15 +75,10 @@ class PoolPasses:
         status = body.get("status") or {}
         access = await self._access.open(pool)
         link = None if isinstance(access, QueueUnknown) else access
-        snapshot = await self._observe(pool, status, access)
+        inputs = PodInputs(default_image=self._world.runner_image)
+        snapshot = await self._observe(pool, inputs, status, access)
         decision = plan(snapshot)
-        actor = Actor(
-            snapshot,
-            cluster=self._world.cluster,
-            link=link,
-            stamp=self._world.stamp,
-            recorder=self._world.recorder,
-        )
+        actor = Actor(snapshot, inputs, self._world, link=link)
         troubles = await actor.carry_out(decision)
         if link is not None and decision.steps:
             link.request_full_read()
@@ -104,9 +101,11 @@ class PoolPasses:
         await self._reporter.report(outcome, body)
         return min(decision.recheck_after or RESYNC, RESYNC)
 
-    async def _observe(self, pool: Pool, status: Mapping[str, Any], access: ServerLink | QueueUnknown) -> PoolSnapshot:
+    async def _observe(
+        self, pool: Pool, inputs: PodInputs, status: Mapping[str, Any], access: ServerLink | QueueUnknown
+    ) -> PoolSnapshot:
         """Rows first, pods second: a row whose pod is not in the *later* list is a ghost."""
-        queue, rows = _server_side(pool, access, self._world.stamp.cluster_id)
+        queue, rows = _server_side(pool, access, self._world.cluster_id)
         pods = await self._world.cluster.list_pods(pool)
         now = self._world.clock.now()
         if not isinstance(queue, QueueUnknown):
@@ -121,6 +120,8 @@ class PoolPasses:
             last_ordinal=status.get("lastOrdinal") or 0,
             rows=rows,
             last_job_seen=self._memory.last_job_seen,
+            template_hash=template_hash(pool, inputs),
+            build_hash=build_hash(pool, inputs),
             create_not_before=self._memory.create_not_before,
             observed_since=self._world.observed_since,
         )

@@ -4,40 +4,34 @@ The pod comes first: quota and Pod Security refuse before anything is registered
 whatever a crash leaves behind is found.
 """
 
-from dataclasses import dataclass
-
 from runnerpool.api.ownership import OwnershipMark
 from runnerpool.api.pool import Pool
 from runnerpool.api.reasons import Reason
 from runnerpool.cluster.errors import AlreadyExists, ClusterError
 from runnerpool.control.ports import Cluster, ServerLink
 from runnerpool.manifests.agent_secret import agent_secret
+from runnerpool.manifests.inputs import PodInputs
 from runnerpool.manifests.runner_pod import runner_pod
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamp:
-    """What an operator stamps on everything that it makes: its cluster's id, and the image of its own release."""
-
-    cluster_id: str
-    runner_image: str
 
 
 class Provisioner:
     """Brings the pods of one pool up. Every method may be repeated after a crash at any point."""
 
-    def __init__(self, pool: Pool, *, cluster: Cluster, link: ServerLink | None, stamp: Stamp) -> None:
+    def __init__(
+        self, pool: Pool, inputs: PodInputs, *, cluster: Cluster, link: ServerLink | None, cluster_id: str
+    ) -> None:
         self._pool = pool
         self._cluster = cluster
         self._link = link
-        self._stamp = stamp
+        self._inputs = inputs
+        self._cluster_id = cluster_id
 
     async def create(self, ordinal: int) -> None:
         """Create the gated pod of a reserved ordinal, and complete it.
 
         A pod of that name that is there already is left to the next pass: if it is ours, its LIST tells.
         """
-        manifest = runner_pod(self._pool, ordinal, image=self._pool.spec.runner.image or self._stamp.runner_image)
+        manifest = runner_pod(self._pool, ordinal, self._inputs)
         try:
             uid = await self._cluster.create_pod(manifest)
         except AlreadyExists:
@@ -64,7 +58,7 @@ class Provisioner:
             message = f"pod {pod} waits for its runner's registration until the server can be asked"
             raise ClusterError(Reason.WAITING_FOR_SERVER, message)
         mark = OwnershipMark(
-            cluster_id=self._stamp.cluster_id,
+            cluster_id=self._cluster_id,
             namespace=self._pool.namespace,
             pool=self._pool.name,
             pool_uid=self._pool.uid,
@@ -73,5 +67,5 @@ class Provisioner:
         description = mark.text()
         token = await self._link.register(pod, description)
         await self._cluster.create_secret(
-            agent_secret(self._pool, pod=pod, pod_uid=uid, token=token, description=description)
+            agent_secret(self._pool, self._inputs, pod=pod, pod_uid=uid, token=token, description=description)
         )

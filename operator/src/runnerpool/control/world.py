@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runnerpool.control.ports import Clock, Cluster, Links, Recorder
-from runnerpool.control.provisioning import Stamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +11,8 @@ class World:
     """The ports, and what is the same for every pool of this process.
 
     Attributes:
+        cluster_id: Stands in the ownership mark of everything that this operator registers.
+        runner_image: Image of the operator's own release, for pools that name none.
         observed_since: When this process began to watch.
     """
 
@@ -19,5 +20,6 @@ class World:
     links: Links
     clock: Clock
     recorder: Recorder
-    stamp: Stamp
+    cluster_id: str
+    runner_image: str
     observed_since: datetime

@@ -9,21 +9,25 @@ from pydantic import SecretStr
 from runnerpool.api import names
 from runnerpool.api.pool import Pool
 from runnerpool.api.quantity import parse_quantity
+from runnerpool.manifests.inputs import PodInputs
 from runnerpool.manifests.metadata import labels, owner_reference
 
 
-def agent_secret(pool: Pool, *, pod: str, pod_uid: str, token: SecretStr, description: str) -> dict[str, Any]:
+def agent_secret(
+    pool: Pool, inputs: PodInputs, *, pod: str, pod_uid: str, token: SecretStr, description: str
+) -> dict[str, Any]:
     """The Secret, named as its pod and owned by it, so that it goes when the pod goes.
 
     Args:
         pool: The pool as it is asked for.
+        inputs: What the pods of a pool get besides.
         pod: Name of the pod, which is the runner's name.
         pod_uid: The pod's UID.
         token: The runner's own token. The pod gets no other.
         description: The runner's description, which is its ownership mark.
     """
     runner = {"name": pod, "token": token.get_secret_value(), "description": description}
-    content = json.dumps(agent_settings(pool) | {"runner": runner}, indent=1)
+    content = json.dumps(agent_settings(pool, inputs) | {"runner": runner}, indent=1)
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -39,12 +43,12 @@ def agent_secret(pool: Pool, *, pod: str, pod_uid: str, token: SecretStr, descri
     }
 
 
-def agent_settings(pool: Pool) -> dict[str, Any]:
+def agent_settings(pool: Pool, inputs: PodInputs) -> dict[str, Any]:
     """What all agents of a pool are told alike; nothing in it is secret."""
     spec = pool.spec
     return {
         "apiVersion": names.AGENT_API_VERSION,
-        "server": {"url": spec.server.url},
+        "server": {"url": spec.server.url, "ca": inputs.ca_bundle},
         "jobTypes": list(spec.job_types),
         "concurrency": spec.runner.concurrency,
         "ffmpeg": {"threads": ffmpeg_threads(pool), "nice": spec.runner.ffmpeg.nice},

@@ -8,33 +8,43 @@ from runnerpool.api.pool import Pool, is_reserved_key
 from runnerpool.manifests.agent_secret import agent_settings
 from runnerpool.manifests.container import runner_container, volumes
 from runnerpool.manifests.fingerprint import fingerprint
+from runnerpool.manifests.inputs import PodInputs
 from runnerpool.manifests.metadata import labels, owner_reference
 
 USER_ID = 10001
 """User and group of the runner image. The Secret is readable by the group."""
-AUTOSCALER_MARKS = {
-    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
-    "karpenter.sh/do-not-disrupt": "true",
-}
-"""A starting or working pod is not for node autoscalers to move."""
+_ASKED: Any = {"runner": True, "pod_template": True, "job_types": True, "server": {"url"}}
 
 
-def runner_pod(pool: Pool, ordinal: int, *, image: str) -> dict[str, Any]:
+def runner_pod(pool: Pool, ordinal: int, inputs: PodInputs) -> dict[str, Any]:
     """The pod, held back by the scheduling gate until its runner is registered.
 
     What the pool's author sets in `podTemplate` goes under what we set, never over it.
     """
-    pod = _pod(pool, names.pod_name(pool.name, pool.uid, ordinal), image)
-    pod["metadata"]["annotations"][names.ANNOTATION_TEMPLATE_HASH] = template_hash(pool, image=image)
+    pod = _pod(pool, names.pod_name(pool.name, pool.uid, ordinal), inputs)
+    pod["metadata"]["annotations"] |= {
+        names.ANNOTATION_TEMPLATE_HASH: template_hash(pool, inputs),
+        names.ANNOTATION_BUILD_HASH: build_hash(pool, inputs),
+    }
     return pod
 
 
-def template_hash(pool: Pool, *, image: str) -> str:
+def template_hash(pool: Pool, inputs: PodInputs) -> str:
+    """Fingerprint of what the pool's author asked of its pods; an upgrade of the operator alone does not change it.
+
+    Defaults are left out: a release that knows one field more must not take every pod for outdated.
+    """
+    spec = pool.spec
+    asked = spec.model_dump(mode="json", include=_ASKED, exclude_defaults=True)
+    return fingerprint(asked, spec.lifecycle.eviction_grace_seconds, inputs.ca_bundle)
+
+
+def build_hash(pool: Pool, inputs: PodInputs) -> str:
     """Fingerprint of everything that pod and agent are made from, but for what differs from pod to pod."""
-    return fingerprint(_pod(pool, "", image), agent_settings(pool))
+    return fingerprint(_pod(pool, "", inputs), agent_settings(pool, inputs))
 
 
-def _pod(pool: Pool, name: str, image: str) -> dict[str, Any]:
+def _pod(pool: Pool, name: str, inputs: PodInputs) -> dict[str, Any]:
     template = pool.spec.pod_template
     owner = owner_reference(api_version=names.API_VERSION, kind=names.KIND, name=pool.name, uid=pool.uid)
     return {
@@ -44,10 +54,10 @@ def _pod(pool: Pool, name: str, image: str) -> dict[str, Any]:
             "name": name,
             "namespace": pool.namespace,
             "labels": _not_ours(template.labels) | labels(pool),
-            "annotations": _not_ours(template.annotations) | AUTOSCALER_MARKS,
+            "annotations": _not_ours(template.annotations) | names.BUSY_MARKS,
             "ownerReferences": [owner],
         },
-        "spec": _author_spec(pool) | _hardened_spec(pool, name, image),
+        "spec": _author_spec(pool) | _hardened_spec(pool, name, pool.spec.runner.image or inputs.default_image),
     }
 
 

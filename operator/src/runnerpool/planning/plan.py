@@ -66,6 +66,17 @@ class Drain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Tell node autoscalers whether they may move the pod: an idle one, yes; a starting or busy one, no."""
+
+    pod: str
+    uid: str
+    evictable: bool
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remove:
     """Unregister the runner of a pod that has ended, then delete the pod."""
 
@@ -102,7 +113,7 @@ class RemoveFinalizer:
     message: str
 
 
-Step = Reserve | Create | Complete | Discard | Drain | Remove | Unregister | ReleaseReserved | RemoveFinalizer
+Step = Reserve | Create | Complete | Discard | Drain | Mark | Remove | Unregister | ReleaseReserved | RemoveFinalizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from runnerpool.api.pool import Pool
 from runnerpool.planning.queue import QueueReading
+from runnerpool.planning.server import ServerFacts
 
 
 class PodStage(StrEnum):
@@ -37,7 +38,9 @@ class RunnerPod:
         has_run: Its container runs, has run, or may have; False only if that is certain (unscheduled, or still waiting
             for its image).
         node: Name of its node; "" while unscheduled.
-        template_hash: Fingerprint of the settings that it was made from; "" if absent.
+        template_hash: Fingerprint of what its author asked for when it was made; "" if absent.
+        build_hash: Fingerprint of all that it was made from, the operator's own part too; "" if absent.
+        evictable: Its marks tell node autoscalers that they may move it; None if the marks are not as we write them.
     """
 
     name: str
@@ -54,6 +57,8 @@ class RunnerPod:
     has_run: bool = True
     node: str = ""
     template_hash: str = ""
+    build_hash: str = ""
+    evictable: bool | None = None
 
     @property
     def unfinished(self) -> bool:
@@ -96,6 +101,11 @@ class PoolSnapshot:
         last_ordinal: `status.lastOrdinal`, the highest ordinal ever reserved.
         rows: Runner rows marked as this pool's, listed *before* the pods; None if the server could not be asked.
         last_job_seen: By pod name: when a job was last seen on it.
+        template_hash: What `RunnerPod.template_hash` would be of a pod made now; "" if that cannot be told, as
+            its CA bundle cannot be read: then no pod is outdated, and none is made.
+        build_hash: The same for `RunnerPod.build_hash`.
+        facts: What the server can do; None if it was not asked yet.
+        collided: Reserved ordinals whose pod's name somebody else's pod bears: to be released, never to be used.
         create_not_before: Back-off after failures: no pod is reserved before this moment; None = at once.
         observed_since: When this operator process began to watch; no slot counts as idle for longer than that.
     """
@@ -108,5 +118,9 @@ class PoolSnapshot:
     last_ordinal: int = 0
     rows: tuple[RunnerRow, ...] | None = None
     last_job_seen: Mapping[str, datetime] = field(default_factory=dict)
+    template_hash: str = ""
+    build_hash: str = ""
+    facts: ServerFacts | None = None
+    collided: tuple[int, ...] = ()
     create_not_before: datetime | None = None
     observed_since: datetime

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from runnerpool.api.conditions import Condition, format_time, merge_conditions, shorten
+from runnerpool.api.conditions import Condition, merge_conditions, shorten
+from runnerpool.api.times import format_time
 from runnerpool.planning.plan import Plan
 from runnerpool.planning.queue import QueueKnown
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot
