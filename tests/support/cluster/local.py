@@ -135,7 +135,9 @@ class LocalCluster:
         self, *arguments: str, stdin: str | None = None, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         command = [binary("kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments]
-        run = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+        # By default kubectl keeps what it discovered by address, and another control plane may have had this one.
+        environment = os.environ | {"KUBECACHEDIR": str(self.kubeconfig.parent / "kubectl-cache")}
+        run = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, env=environment)
         if check and run.returncode != 0:
             raise ClusterError(f"kubectl {' '.join(arguments)} failed (exit {run.returncode}): {run.stderr.strip()}")
         return run
