@@ -38,7 +38,8 @@ class FakeClock:
 class FakeCluster:
     """Keeps one pool, its pods, Secrets and events, with the API server's preconditions.
 
-    `fail` maps a method's name to an error that its next call raises instead of doing anything.
+    `fail` maps a method's name to an error that its next call raises instead of doing anything; `refuse` to one that
+    every call raises. `hide_once`: the next LIST is an old one, without any pod.
     """
 
     def __init__(self, pool: Mapping[str, Any], clock: FakeClock) -> None:
@@ -50,6 +51,8 @@ class FakeCluster:
         self.status_writes: list[Mapping[str, Any]] = []
         self.calls: list[str] = []
         self.fail: dict[str, BaseException] = {}
+        self.refuse: dict[str, BaseException] = {}
+        self.hide_once = False
         self._clock = clock
         self._uids = (f"pod-uid-{number}" for number in itertools.count(1))
         self._versions = (str(number) for number in itertools.count(1000))
@@ -61,7 +64,7 @@ class FakeCluster:
 
     def _called(self, name: str) -> None:
         self.calls.append(name)
-        error = self.fail.pop(name, None)
+        error = self.fail.pop(name, None) or self.refuse.get(name)
         if error is not None:
             raise error
 
@@ -76,6 +79,9 @@ class FakeCluster:
 
     async def list_pods(self, pool: Pool) -> tuple[RunnerPod, ...]:
         self._called("list_pods")
+        if self.hide_once:
+            self.hide_once = False
+            return ()
         return observe.owned_pods(self.pods.values(), pool.name, pool.uid)
 
     async def create_pod(self, manifest: Mapping[str, Any]) -> str:
@@ -99,6 +105,14 @@ class FakeCluster:
         annotations[names.ANNOTATION_DRAIN] = order
         if since is not None:
             annotations[names.ANNOTATION_DRAIN_SINCE] = format_time(since)
+
+    async def mark_pod(self, namespace: str, name: str, uid: str, *, evictable: bool) -> None:
+        self._called("mark_pod")
+        self._pod(name, uid)["metadata"]["annotations"] |= names.IDLE_MARKS if evictable else names.BUSY_MARKS
+
+    async def pod_controller(self, namespace: str, name: str) -> str | None:
+        self._called("pod_controller")
+        return observe.controller_uid(self.pods[name]) or "" if name in self.pods else None
 
     async def delete_pod(self, namespace: str, name: str, uid: str) -> None:
         self._called("delete_pod")

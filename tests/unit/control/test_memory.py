@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from runnerpool.control.backoff import DELAYS_SECONDS, Backoff
+from runnerpool.control.backoff import AFTER_FAILED_PODS, AFTER_REFUSED_CREATIONS, Backoff
 from runnerpool.control.memory import PoolMemory
 from runnerpool.planning.snapshot import PodStage, RunnerPod
 from support.fakes import START
@@ -17,21 +17,24 @@ def after(seconds: float):
 
 
 def test_the_first_failure_is_answered_at_once():
-    assert Backoff().failed(START).not_before == START
+    assert Backoff(delays=AFTER_FAILED_PODS).failed(START).not_before == START
 
 
 def test_without_a_failure_nothing_is_held_back():
-    assert Backoff().not_before is None
+    assert Backoff(delays=AFTER_FAILED_PODS).not_before is None
 
 
 @pytest.mark.parametrize(("failures", "delay"), [(2, 5), (3, 10), (6, 80), (8, 300), (50, 300)])
 def test_failures_in_a_row_are_answered_ever_later_up_to_five_minutes(failures, delay):
-    backoff = Backoff()
+    backoff = Backoff(delays=AFTER_FAILED_PODS)
     for _ in range(failures):
         backoff = backoff.failed(START)
 
     assert backoff.not_before == after(delay)
-    assert max(DELAYS_SECONDS) == 300
+
+
+def test_refused_creations_are_tried_again_soon_enough_to_notice_a_cure_within_half_a_minute():
+    assert max(AFTER_REFUSED_CREATIONS) <= 20
 
 
 def test_a_job_seen_on_a_pod_is_remembered_until_the_pod_has_gone():
@@ -96,10 +99,34 @@ def test_refused_creations_are_tried_ever_later_and_a_success_ends_it():
     memory = PoolMemory()
     memory.note_creations(refused=True, tried=True, now=START)
     memory.note_creations(refused=True, tried=True, now=START)
-    assert memory.create_not_before == after(5)
+    assert memory.create_not_before == after(10)
 
     memory.note_creations(refused=False, tried=False, now=START)
-    assert memory.create_not_before == after(5)
+    assert memory.create_not_before == after(10)
 
     memory.note_creations(refused=False, tried=True, now=START)
     assert memory.create_not_before is None
+
+
+def test_what_is_made_from_other_settings_has_not_failed_yet():
+    memory = PoolMemory()
+    memory.note_attempt("one")
+    memory.note_pods([FAILED], START)
+    memory.note_creations(refused=True, tried=True, now=START)
+    memory.note_attempt("one")
+    assert memory.create_not_before == after(5)
+
+    memory.note_attempt("other")
+
+    assert memory.create_not_before is None
+
+
+def test_a_name_that_is_somebody_elses_is_remembered_until_it_is_given_up():
+    memory = PoolMemory()
+
+    memory.note_collisions([7], reserved=[6, 7])
+    memory.note_collisions([], reserved=[6, 7])
+    assert memory.collided == {7}
+
+    memory.note_collisions([], reserved=[6])
+    assert memory.collided == set()

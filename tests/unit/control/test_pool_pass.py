@@ -388,8 +388,8 @@ async def test_an_event_that_cannot_be_posted_does_not_stop_the_pass(stage):
     assert len(stage.pods) == 1
 
 
-async def test_a_pass_comes_again_at_the_plans_deadline_and_at_least_once_a_minute(stage):
-    assert await stage.make_pass() == timedelta(seconds=60)
+async def test_a_pass_comes_again_at_the_plans_deadline_and_at_least_every_ten_seconds(stage):
+    assert await stage.make_pass() == timedelta(seconds=10)
 
 
 async def test_a_pod_that_has_ended_stays_until_its_runner_can_be_unregistered(stage):

@@ -73,6 +73,8 @@ class Reason(StrEnum):
     POD_SECURITY_VIOLATION = "PodSecurityViolation"
     INVALID_POD_TEMPLATE = "InvalidPodTemplate"
     FORBIDDEN = "Forbidden"
+    NAMESPACE_TERMINATING = "NamespaceTerminating"
+    ADMISSION_FAILED = "AdmissionFailed"
     REGISTRATION_FAILED = "RegistrationFailed"
     RECONCILE_ERROR = "ReconcileError"
     RUNNERS_READY = "RunnersReady"

@@ -1,6 +1,6 @@
 """What the API server's refusals mean to us. HTTP codes become these errors here, and only here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runnerpool.api.reasons import Reason
@@ -28,6 +28,10 @@ class AlreadyExists(ClusterError):
     """An object of that name is there already."""
 
 
+class NameCollision(ClusterError):
+    """An object of that name is there already, and it is not ours."""
+
+
 class Conflict(ClusterError):
     """The object has changed since it was read, or is not the one that was meant (uid precondition)."""
 
@@ -41,14 +45,19 @@ class Unavailable(ClusterError):
 
 
 _MAX_MESSAGE_LENGTH = 300
+_UNAUTHORIZED = 401
+_SERVER_ERROR = 500
 
 
-def _refusal(code: int, text: str, what: str) -> ClusterError:
+def _refusal(code: int, text: str, causes: Sequence[Mapping[str, Any]], what: str) -> ClusterError:
     """The four kinds of 403 that look alike, and the two of invalid objects.
 
-    Told apart by the message, as the API server gives them no code of their own (seen on 1.37).
+    But for the namespace's end they are told apart by the message, as the API server gives them no code of their own
+    (seen on 1.37).
     """
     said = text[:_MAX_MESSAGE_LENGTH]
+    if any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
+        return Refused(Reason.NAMESPACE_TERMINATING, f"{what} refused: the namespace is being deleted")
     if code in {400, 422}:
         return Refused(Reason.INVALID_POD_TEMPLATE, f"{what} is invalid: {said}; correct the pool's spec")
     if "exceeded quota" in text:
@@ -77,8 +86,16 @@ def error_from_answer(code: int, answer: Mapping[str, Any], what: str) -> Cluste
         case 409, _:
             return Conflict(Reason.CONFLICT, f"{what}: it has changed meanwhile")
         case ((400 | 403 | 422), _):
-            return _refusal(code, text, what)
-        case 401, _:
-            return Unavailable(Reason.API_SERVER_UNAVAILABLE, f"{what}: the API server does not accept our token")
+            return _refusal(code, text, (answer.get("details") or {}).get("causes") or (), what)
         case _:
-            return Unavailable(Reason.API_SERVER_UNAVAILABLE, f"{what}: the API server answered {code}")
+            return Unavailable(*_no_use(code, text, what))
+
+
+def _no_use(code: int, text: str, what: str) -> tuple[Reason, str]:
+    """Why an answer is none that we can work with."""
+    if code == _SERVER_ERROR and "failed calling webhook" in text:
+        said = text[:_MAX_MESSAGE_LENGTH]
+        return Reason.ADMISSION_FAILED, f"{what}: an admission webhook of the cluster fails: {said}; mend or remove it"
+    if code == _UNAUTHORIZED:
+        return Reason.API_SERVER_UNAVAILABLE, f"{what}: the API server does not accept our token"
+    return Reason.API_SERVER_UNAVAILABLE, f"{what}: the API server answered {code}"

@@ -80,6 +80,19 @@ class ClusterGateway:
         patch = {"metadata": {"uid": uid, "annotations": annotations}}
         await self._api.call("PATCH", f"{_pods_path(namespace)}/{name}", body=patch, content_type=MERGE_PATCH)
 
+    async def mark_pod(self, namespace: str, name: str, uid: str, *, evictable: bool) -> None:
+        """Tell node autoscalers whether they may move the pod."""
+        marks = names.IDLE_MARKS if evictable else names.BUSY_MARKS
+        patch = {"metadata": {"uid": uid, "annotations": dict(marks)}}
+        await self._api.call("PATCH", f"{_pods_path(namespace)}/{name}", body=patch, content_type=MERGE_PATCH)
+
+    async def pod_controller(self, namespace: str, name: str) -> str | None:
+        """UID of the controller of the pod of that name; "" if it has none, None if there is no such pod."""
+        # By a LIST, so that no right is needed but that which the pool's own pods are listed by.
+        page = await self._api.call("GET", _pods_path(namespace), query={"fieldSelector": f"metadata.name={name}"})
+        items = page.get("items") or ()
+        return next((observe.controller_uid(item) or "" for item in items), None)
+
     async def delete_pod(self, namespace: str, name: str, uid: str) -> None:
         """Delete a pod that has ended or never ran; one that has gone already is fine."""
         options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid}}

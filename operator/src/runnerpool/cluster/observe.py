@@ -14,11 +14,12 @@ _MAX_END_LENGTH = 300
 
 def owned_pods(items: Iterable[Mapping[str, Any]], pool: str, uid: str) -> tuple[RunnerPod, ...]:
     """The pods that this pool controls. Look-alikes with our labels and another owner are no business of ours."""
-    pods = (_runner_pod(item, pool, uid) for item in items if _controller_uid(item) == uid)
+    pods = (_runner_pod(item, pool, uid) for item in items if controller_uid(item) == uid)
     return tuple(pod for pod in pods if pod is not None)
 
 
-def _controller_uid(item: Mapping[str, Any]) -> str | None:
+def controller_uid(item: Mapping[str, Any]) -> str | None:
+    """UID of the owner that controls an object; None if there is none."""
     owners = item["metadata"].get("ownerReferences") or ()
     return next((owner["uid"] for owner in owners if owner.get("controller")), None)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runnerpool.api import names
@@ -18,6 +19,7 @@ from runnerpool.planning.plan import (
     Create,
     Discard,
     Drain,
+    Mark,
     Plan,
     ReleaseReserved,
     Remove,
@@ -46,10 +48,23 @@ class Trouble:
 class Actor:
     """Carries out the steps of one pass of one pool."""
 
-    def __init__(self, snapshot: PoolSnapshot, inputs: PodInputs, world: World, *, link: ServerLink | None) -> None:
+    def __init__(
+        self,
+        snapshot: PoolSnapshot,
+        inputs: PodInputs,
+        world: World,
+        *,
+        link: ServerLink | None,
+        cautious: bool = False,
+    ) -> None:
         """Take what one pass works with.
 
-        `link` None: the way to the server is barred (its Secret is missing, say); steps that need it wait.
+        Args:
+            snapshot: What the plan was made from.
+            inputs: What pods get besides what the spec asks for.
+            world: The ports.
+            link: None: the way to the server is barred (its Secret is missing, say); steps that need it wait.
+            cautious: Creations were refused last: one is tried, and the others only if it works.
         """
         self._snapshot = snapshot
         self._cluster = world.cluster
@@ -60,6 +75,7 @@ class Actor:
         )
         self._resource_version = snapshot.pool.resource_version
         self._reserved = set(snapshot.reserved)
+        self._cautious = cautious
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
     @property
@@ -76,17 +92,23 @@ class Actor:
             Conflict: Another writer has changed the pool since it was read; nothing was created. Plan anew.
             ClusterError: The reservation could not be written.
         """
-        side_by_side: list[Step] = []
+        steps: list[Step] = []
         for step in plan.steps:
             if isinstance(step, Reserve | ReleaseReserved):
                 await self._write_reserved(step)
                 if isinstance(step, Reserve):
-                    side_by_side += [
+                    steps += [
                         Create(ordinal=ordinal, reason=step.reason, message=step.message) for ordinal in step.ordinals
                     ]
             elif not isinstance(step, RemoveFinalizer):
-                side_by_side.append(step)
-        results = await asyncio.gather(*(self._attempt(step) for step in side_by_side))
+                steps.append(step)
+        first = next((step for step in steps if isinstance(step, Create)), None)
+        if self._cautious and first is not None and (trouble := await self._attempt(first)):
+            return (trouble, *await self._attempt_all(step for step in steps if not isinstance(step, Create)))
+        return await self._attempt_all(step for step in steps if not (self._cautious and step is first))
+
+    async def _attempt_all(self, steps: Iterable[Step]) -> tuple[Trouble, ...]:
+        results = await asyncio.gather(*(self._attempt(step) for step in steps))
         return tuple(trouble for trouble in results if trouble)
 
     async def _write_reserved(self, step: Reserve | ReleaseReserved) -> None:
@@ -120,6 +142,8 @@ class Actor:
             case Drain():
                 since = self._snapshot.now if step.order == names.DRAIN_ORDER else None
                 await self._cluster.order_drain(self._pool.namespace, step.pod, step.uid, order=step.order, since=since)
+            case Mark():
+                await self._cluster.mark_pod(self._pool.namespace, step.pod, step.uid, evictable=step.evictable)
             case Remove() | Discard():
                 await self._remove(step)
             case Unregister():

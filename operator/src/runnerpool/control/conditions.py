@@ -67,6 +67,11 @@ def spec_invalid(message: str) -> tuple[Condition, ...]:
     )
 
 
+def not_ready(reason: Reason, message: str) -> Condition:
+    """The summary of a pass that came to nothing."""
+    return Condition(type=ConditionType.READY, status=False, reason=reason, message=message)
+
+
 def _credentials_valid(queue: QueueReading) -> Condition:
     kind = ConditionType.CREDENTIALS_VALID
     if isinstance(queue, QueueKnown):

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from runnerpool.control.backoff import Backoff
+from runnerpool.control.backoff import AFTER_FAILED_PODS, AFTER_REFUSED_CREATIONS, Backoff
 from runnerpool.planning.snapshot import PodStage, RunnerPod
 
 # A pod that stays ready for so long has shown that the present settings work.
 _PROVEN_AFTER = timedelta(seconds=60)
+_NO_POD_FAILED = Backoff(delays=AFTER_FAILED_PODS)
+_NONE_REFUSED = Backoff(delays=AFTER_REFUSED_CREATIONS)
 
 
 class PoolMemory:
@@ -18,10 +20,12 @@ class PoolMemory:
 
     def __init__(self) -> None:
         self.last_job_seen: dict[str, datetime] = {}
-        self.pods_failed = Backoff()
+        self.pods_failed = _NO_POD_FAILED
         self.last_end = ""
-        self.creation_failed = Backoff()
+        self.creation_failed = _NONE_REFUSED
+        self.collided: frozenset[int] = frozenset()
         self._failed_uids: set[str] = set()
+        self._tried = ""
 
     def note_jobs(self, held: Mapping[str, int], pods: Iterable[RunnerPod], now: datetime) -> None:
         """Take in who holds jobs now; forget pods that have gone."""
@@ -33,19 +37,29 @@ class PoolMemory:
         """Count pods that failed since the last pass; a pod that worked ends the row of failures."""
         pods = tuple(pods)
         if any(_proven(pod, now) for pod in pods):
-            self.pods_failed = Backoff()
+            self.pods_failed = _NO_POD_FAILED
         failed = {pod.uid: pod for pod in pods if pod.failed}
         for uid in sorted(failed.keys() - self._failed_uids):
             self.pods_failed = self.pods_failed.failed(now)
             self.last_end = f"{failed[uid].name}: {failed[uid].end or 'nobody told how it ended'}"
         self._failed_uids = set(failed)
 
+    def note_attempt(self, build: str) -> None:
+        """Take in what pods are made from now: another build, another template has not failed yet."""
+        if self._tried not in {"", build}:
+            self.pods_failed, self.creation_failed = _NO_POD_FAILED, _NONE_REFUSED
+        self._tried = build
+
+    def note_collisions(self, collided: Iterable[int], reserved: Iterable[int]) -> None:
+        """Take in ordinals whose names are somebody else's; forget those that are no longer reserved."""
+        self.collided = (self.collided | frozenset(collided)) & frozenset(reserved)
+
     def note_creations(self, *, refused: bool, tried: bool, now: datetime) -> None:
         """Back off while the cluster or the server refuses new pods; the first success ends it."""
         if refused:
             self.creation_failed = self.creation_failed.failed(now)
         elif tried:
-            self.creation_failed = Backoff()
+            self.creation_failed = _NONE_REFUSED
 
     @property
     def create_not_before(self) -> datetime | None:

@@ -1,6 +1,7 @@
 """One pass over one pool: observe → plan → act → report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -8,10 +9,11 @@ from runnerpool.api import names
 from runnerpool.api.ownership import parse_mark
 from runnerpool.api.parsing import SpecInvalid, parse_pool
 from runnerpool.api.pool import Pool
-from runnerpool.cluster.errors import NotFound
+from runnerpool.api.reasons import Reason
+from runnerpool.cluster.errors import ClusterError, NotFound, Refused
 from runnerpool.control.access import Access
-from runnerpool.control.actor import Actor
-from runnerpool.control.conditions import PassOutcome, spec_invalid
+from runnerpool.control.actor import Actor, Trouble
+from runnerpool.control.conditions import PassOutcome, not_ready, spec_invalid
 from runnerpool.control.memory import PoolMemory
 from runnerpool.control.ports import PoolKey, ServerLink
 from runnerpool.control.reporter import Reporter
@@ -19,13 +21,13 @@ from runnerpool.control.world import World
 from runnerpool.manifests.inputs import PodInputs
 from runnerpool.manifests.runner_pod import build_hash, template_hash
 from runnerpool.planning.demand import pool_queue
-from runnerpool.planning.plan import Create, RemoveFinalizer, Reserve
+from runnerpool.planning.plan import Create, Plan, RemoveFinalizer, Reserve
 from runnerpool.planning.planner import plan
 from runnerpool.planning.queue import QueueReading, QueueUnknown
 from runnerpool.planning.snapshot import PoolSnapshot, RunnerRow
 
-RESYNC = timedelta(seconds=60)
-"""The longest time between two passes: what a lost event costs at most."""
+RESYNC = timedelta(seconds=10)
+"""The longest time between two passes: what a lost event costs at most, and how soon a changed Secret is noticed."""
 
 
 class PoolPasses:
@@ -55,11 +57,24 @@ class PoolPasses:
                 return None  # somebody else's finalizer holds it; our work is done
             body = await self._add_finalizer(body)
         try:
-            pool = parse_pool(body)
+            return await self._plan_and_act(parse_pool(body), body)
         except SpecInvalid as error:
             await self._reporter.report_conditions(spec_invalid(str(error)), body)
             return RESYNC
-        return await self._plan_and_act(pool, body)
+        except Refused as error:
+            await self._tell_of_failure(error.reason, error.message, body)
+            raise
+        except ClusterError:
+            raise
+        except Exception:
+            message = "a fault of the operator keeps it from looking after this pool; please report its log"
+            await self._tell_of_failure(Reason.RECONCILE_ERROR, message, body)
+            raise
+
+    async def _tell_of_failure(self, reason: Reason, message: str, body: Mapping[str, Any]) -> None:
+        """Write the cause into the status, if the API server lets us; the failure itself is what counts."""
+        with suppress(ClusterError):
+            await self._reporter.report_conditions((not_ready(reason, message),), body)
 
     def _meet(self, uid: str) -> None:
         """A pool made again under its old name is another pool."""
@@ -78,7 +93,8 @@ class PoolPasses:
         inputs = PodInputs(default_image=self._world.runner_image)
         snapshot = await self._observe(pool, inputs, status, access)
         decision = plan(snapshot)
-        actor = Actor(snapshot, inputs, self._world, link=link)
+        cautious = self._memory.creation_failed.failures > 0
+        actor = Actor(snapshot, inputs, self._world, link=link, cautious=cautious)
         troubles = await actor.carry_out(decision)
         if link is not None and decision.steps:
             link.request_full_read()
@@ -86,11 +102,7 @@ class PoolPasses:
             others = [name for name in body["metadata"]["finalizers"] if name != names.FINALIZER]
             await self._world.cluster.set_finalizers(body, others)
             return None
-        self._memory.note_creations(
-            refused=any(isinstance(trouble.step, Create) for trouble in troubles),
-            tried=any(isinstance(step, Reserve | Create) for step in decision.steps),
-            now=snapshot.now,
-        )
+        self._note(snapshot, decision, troubles)
         outcome = PassOutcome(
             snapshot=snapshot,
             plan=decision,
@@ -101,6 +113,17 @@ class PoolPasses:
         await self._reporter.report(outcome, body)
         return min(decision.recheck_after or RESYNC, RESYNC)
 
+    def _note(self, snapshot: PoolSnapshot, decision: Plan, troubles: Sequence[Trouble]) -> None:
+        """Remember which creations failed. A name that is taken is no refusal: the next name may do."""
+        failed = {trouble.step: trouble.reason for trouble in troubles if isinstance(trouble.step, Create)}
+        collided = [step.ordinal for step, reason in failed.items() if reason is Reason.NAME_COLLISION]
+        self._memory.note_collisions(collided, reserved=(*snapshot.reserved, *collided))
+        self._memory.note_creations(
+            refused=len(failed) > len(collided),
+            tried=any(isinstance(step, Reserve | Create) for step in decision.steps),
+            now=snapshot.now,
+        )
+
     async def _observe(
         self, pool: Pool, inputs: PodInputs, status: Mapping[str, Any], access: ServerLink | QueueUnknown
     ) -> PoolSnapshot:
@@ -110,6 +133,8 @@ class PoolPasses:
         now = self._world.clock.now()
         if not isinstance(queue, QueueUnknown):
             self._memory.note_jobs(queue.held, pods, now)
+        build = build_hash(pool, inputs)
+        self._memory.note_attempt(build)
         self._memory.note_pods(pods, now)
         return PoolSnapshot(
             now=now,
@@ -121,7 +146,8 @@ class PoolPasses:
             rows=rows,
             last_job_seen=self._memory.last_job_seen,
             template_hash=template_hash(pool, inputs),
-            build_hash=build_hash(pool, inputs),
+            build_hash=build,
+            collided=tuple(sorted(self._memory.collided)),
             create_not_before=self._memory.create_not_before,
             observed_since=self._world.observed_since,
         )

@@ -54,6 +54,12 @@ class Cluster(Protocol):
     async def order_drain(self, namespace: str, name: str, uid: str, *, order: str, since: datetime | None) -> None:
         """Annotate the pod."""
 
+    async def mark_pod(self, namespace: str, name: str, uid: str, *, evictable: bool) -> None:
+        """Tell node autoscalers whether they may move the pod."""
+
+    async def pod_controller(self, namespace: str, name: str) -> str | None:
+        """UID of the controller of a pod; "" if it has none, None if there is no such pod."""
+
     async def delete_pod(self, namespace: str, name: str, uid: str) -> None:
         """Delete a pod that has ended or never ran."""
 

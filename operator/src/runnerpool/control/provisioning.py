@@ -7,7 +7,7 @@ whatever a crash leaves behind is found.
 from runnerpool.api.ownership import OwnershipMark
 from runnerpool.api.pool import Pool
 from runnerpool.api.reasons import Reason
-from runnerpool.cluster.errors import AlreadyExists, ClusterError
+from runnerpool.cluster.errors import AlreadyExists, ClusterError, NameCollision
 from runnerpool.control.ports import Cluster, ServerLink
 from runnerpool.manifests.agent_secret import agent_secret
 from runnerpool.manifests.inputs import PodInputs
@@ -29,14 +29,28 @@ class Provisioner:
     async def create(self, ordinal: int) -> None:
         """Create the gated pod of a reserved ordinal, and complete it.
 
-        A pod of that name that is there already is left to the next pass: if it is ours, its LIST tells.
+        A pod of ours of that name is left to the next pass, whose LIST shows it.
+
+        Raises:
+            NameCollision: Somebody else's pod bears the name.
+            ClusterError, PeerTubeError: Some part of it failed.
         """
         manifest = runner_pod(self._pool, ordinal, self._inputs)
         try:
             uid = await self._cluster.create_pod(manifest)
         except AlreadyExists:
+            await self._check_owner(manifest["metadata"]["name"])
             return
         await self.complete(manifest["metadata"]["name"], uid)
+
+    async def _check_owner(self, pod: str) -> None:
+        owner = await self._cluster.pod_controller(self._pool.namespace, pod)
+        if owner not in {None, self._pool.uid}:
+            message = (
+                f"pod {self._pool.namespace}/{pod} is there and belongs to something else; the pool takes the next "
+                "name, and leaves that pod alone: find out who makes it"
+            )
+            raise NameCollision(Reason.NAME_COLLISION, message)
 
     async def complete(self, pod: str, uid: str) -> None:
         """Register the runner of a gated pod unless that is done, hand the token over, take the gate off.

@@ -1,0 +1,114 @@
+"""What the API server, or our own fault, keeps the operator from doing: told, and tried again no more than is useful."""
+
+import pytest
+
+from runnerpool.api.reasons import Reason
+from runnerpool.cluster.errors import Refused, Unavailable
+from support.builders import make_job
+from support.fakes import START
+
+
+def with_jobs(count):
+    return {"pending": tuple(make_job(f"job-{number}") for number in range(count)), "pending_total": count}
+
+
+QUOTA = Refused(Reason.QUOTA_EXCEEDED, "create pod: exceeded quota; raise the quota")
+
+
+async def test_after_a_refusal_one_creation_is_tried_and_not_all(stage):
+    stage.link.set(**with_jobs(3))
+    stage.cluster.refuse["create_pod"] = QUOTA
+    await stage.make_pass()
+    assert stage.cluster.calls.count("create_pod") == 3
+
+    stage.clock.advance(5)
+    await stage.make_pass()
+
+    assert stage.cluster.calls.count("create_pod") == 4
+    assert stage.cluster.condition("ScalingLimited")["reason"] == "QuotaExceeded"
+    assert stage.rows == []
+
+
+async def test_the_first_creation_that_works_lets_the_others_follow(stage):
+    stage.link.set(**with_jobs(3))
+    stage.cluster.refuse["create_pod"] = QUOTA
+    await stage.make_pass()
+    del stage.cluster.refuse["create_pod"]
+
+    stage.clock.advance(5)
+    await stage.make_pass()
+
+    assert len(stage.pods) == len(stage.rows) == 3
+    assert stage.cluster.condition("Ready")["status"] == "True"
+
+
+async def test_a_right_that_was_taken_away_is_told_in_the_summary(stage):
+    stage.cluster.fail["list_pods"] = Refused(Reason.FORBIDDEN, "get pods is forbidden; check the operator's Role")
+
+    with pytest.raises(Refused):
+        await stage.make_pass()
+    ready = stage.cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "Forbidden")
+
+    await stage.settle()
+    assert stage.cluster.condition("Ready")["status"] == "True"
+
+
+async def test_a_summary_that_cannot_be_written_does_not_hide_the_failure(stage):
+    stage.cluster.fail["list_pods"] = Refused(Reason.FORBIDDEN, "get pods is forbidden")
+    stage.cluster.fail["patch_status"] = Unavailable(Reason.API_SERVER_UNAVAILABLE, "away")
+
+    with pytest.raises(Refused, match="get pods"):
+        await stage.make_pass()
+
+
+async def test_a_fault_of_the_operators_own_is_told_and_repeats_nothing_of_it(stage):
+    stage.cluster.fail["list_pods"] = RuntimeError("s3cret")
+
+    with pytest.raises(RuntimeError):
+        await stage.make_pass()
+
+    ready = stage.cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "ReconcileError")
+    assert "s3cret" not in str(stage.cluster.status)
+
+
+async def test_while_the_api_server_is_away_nothing_is_written(stage):
+    stage.cluster.fail["list_pods"] = Unavailable(Reason.API_SERVER_UNAVAILABLE, "away")
+
+    with pytest.raises(Unavailable):
+        await stage.make_pass()
+
+    assert stage.cluster.status_writes == []
+
+
+async def test_a_name_that_somebody_else_uses_is_given_up_for_the_next(stage):
+    taken = stage.pod(1)
+    foreign = {"metadata": {"name": taken, "uid": "foreign", "annotations": {}}, "spec": {}, "status": {}}
+    stage.cluster.pods[taken] = foreign
+    stage.link.set(**with_jobs(1))
+
+    await stage.make_pass()
+    limited = stage.cluster.condition("ScalingLimited")
+    assert (limited["status"], limited["reason"]) == ("True", "NameCollision")
+    await stage.settle()
+
+    assert stage.pods == [taken, stage.pod(2)]
+    assert stage.rows == [stage.pod(2)]
+    assert stage.cluster.pods[taken] == foreign
+    assert stage.cluster.condition("Ready")["status"] == "True"
+    assert stage.cluster.status["reserved"] == []
+
+
+async def test_an_own_pod_that_another_writer_made_meanwhile_is_no_collision(stage):
+    stage.link.set(**with_jobs(1))
+    await stage.settle()
+    pod = stage.cluster.pods[stage.pod(1)]
+    stage.cluster.hide_once = True
+    stage.cluster.pool["status"]["reserved"] = [1]
+
+    await stage.make_pass()
+
+    assert stage.cluster.pods == {stage.pod(1): pod}
+    assert stage.cluster.condition("ScalingLimited")["reason"] != "NameCollision"
+    assert pod["metadata"]["creationTimestamp"] == START.strftime("%Y-%m-%dT%H:%M:%SZ")
