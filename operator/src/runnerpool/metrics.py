@@ -1,18 +1,20 @@
 """What `/metrics` tells. Labels are bounded: namespace, pool, server's host and closed lists; never a pod or a job."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 import runnerpool
+from runnerpool.api.conditions import Condition
 from runnerpool.api.reasons import Reason
 from runnerpool.planning.plan import Plan
 from runnerpool.planning.queue import QueueKnown
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
 
 _POOL = ("namespace", "pool")
+_STATUSES: Mapping[str, bool | None] = {"true": True, "false": False, "unknown": None}
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
 
 
@@ -28,6 +30,12 @@ class Metrics:
     def _make_pool_series(self) -> None:
         self._desired = self._gauge("runnerpool_desired_replicas", "Pods that should be able to take work.")
         self._replicas = self._gauge("runnerpool_replicas", "Runner pods by state.", "state")
+        self._updated = self._gauge(
+            "runnerpool_pool_updated_replicas", "Pods that may take work and were made from the present spec."
+        )
+        self._conditions = self._gauge(
+            "runnerpool_pool_condition", "The pool's conditions: 1 for the status that holds, else 0.", "type", "status"
+        )
         self._limits = self._gauge("runnerpool_replicas_limit", "The pool's bounds.", "bound")
         self._jobs = self._gauge("runnerpool_queue_jobs", "Jobs of the pool's types by state.", "state")
         self._oldest = self._gauge("runnerpool_queue_oldest_pending_seconds", "Age of the oldest pending job.")
@@ -108,9 +116,16 @@ class Metrics:
         self._limits.labels(*key, "max").set(pool.spec.scaling.max_replicas)
         for state, count in _counts(snapshot.pods, set(plan.busy)).items():
             self._replicas.labels(*key, state).set(count)
+        self._updated.labels(*key).set(_updated(snapshot))
         self._known.labels(*key).set(isinstance(snapshot.queue, QueueKnown))
         if isinstance(snapshot.queue, QueueKnown):
             self._queue(key, snapshot.queue, snapshot.now)
+
+    def conditions_found(self, key: tuple[str, str], conditions: Iterable[Condition]) -> None:
+        """What a pass found; a condition that it did not judge stays as it was, as in the pool's status."""
+        for condition in conditions:
+            for word, status in _STATUSES.items():
+                self._conditions.labels(*key, str(condition.type), word).set(condition.status is status)
 
     def _queue(self, key: tuple[str, str], queue: QueueKnown, now: datetime) -> None:
         self._jobs.labels(*key, "pending").set(queue.pending)
@@ -139,6 +154,12 @@ class Metrics:
         """One call to the API server. `code`: the HTTP status, or `error`."""
         self._kube.labels(verb, resource, code).inc()
         self._kube_seconds.labels(verb, resource).observe(seconds)
+
+
+def _updated(snapshot: PoolSnapshot) -> int:
+    """As `status.updatedReplicas`: while nobody can tell what a new pod would look like, no pod is outdated."""
+    present = snapshot.template_hash
+    return sum(pod.may_take_work and (not present or pod.template_hash == present) for pod in snapshot.pods)
 
 
 def _counts(pods: Iterable[RunnerPod], busy: set[str]) -> dict[str, int]:

@@ -30,6 +30,9 @@ class FakeRecorder:
     def planned(self, snapshot, plan):
         pass
 
+    def conditions_found(self, key, conditions):
+        pass
+
     def step_done(self, key, step, reason):
         self.steps.append((step, str(reason)))
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client import generate_latest
 
+from runnerpool.api.conditions import Condition, ConditionType
 from runnerpool.api.reasons import Reason
 from runnerpool.metrics import Metrics
 from runnerpool.planning.planner import plan
@@ -79,10 +80,45 @@ def test_passes_and_steps_are_counted(metrics):
     assert value(metrics, "runnerpool_steps_total", step="drain", reason="ScaleDown") == 1
 
 
+def test_each_condition_has_one_status_that_holds(metrics):
+    def found(kind, status):
+        metrics.conditions_found(KEY, [Condition(type=kind, status=status, reason=Reason.STEADY, message="said")])
+
+    def holds(kind):
+        statuses = ("true", "false", "unknown")
+        return {s for s in statuses if value(metrics, "runnerpool_pool_condition", type=str(kind), status=s)}
+
+    found(ConditionType.READY, None)
+    found(ConditionType.SPEC_VALID, True)
+    assert holds(ConditionType.READY) == {"unknown"}
+    found(ConditionType.READY, False)
+
+    assert holds(ConditionType.READY) == {"false"}
+    assert holds(ConditionType.SPEC_VALID) == {"true"}
+
+
+def test_updated_pods_are_those_of_the_present_spec_that_may_take_work(metrics):
+    pods = [
+        make_pod(1, template_hash="new"),
+        make_pod(2, template_hash="old"),
+        make_pod(3, template_hash="new", drain_order="drain", drain_since=NOW),
+        make_pod(4, PodStage.ENDED, template_hash="new", succeeded=True),
+    ]
+    snapshot = make_snapshot(known(5), pods)
+
+    tell(metrics, replace(snapshot, template_hash="new"))
+    assert value(metrics, "runnerpool_pool_updated_replicas") == 1
+
+    tell(metrics, replace(snapshot, template_hash=""))
+    assert value(metrics, "runnerpool_pool_updated_replicas") == 2
+
+
 def test_the_series_of_a_pool_that_has_gone_vanish_and_no_others(metrics):
     tell(metrics, make_snapshot(known(5)))
     metrics.pass_done(KEY, "success", 0.02)
     metrics.pass_done(("media", "live"), "success", 0.02)
+    ready = Condition(type=ConditionType.READY, status=True, reason=Reason.STEADY, message="said")
+    metrics.conditions_found(KEY, [ready])
 
     metrics.forget(KEY)
 

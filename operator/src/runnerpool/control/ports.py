@@ -1,11 +1,12 @@
 """The world as the control layer sees it. Adapters below fulfil these; tests give doubles."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from pydantic import SecretStr
 
+from runnerpool.api.conditions import Condition
 from runnerpool.api.identity import PoolIdentity
 from runnerpool.api.pool import Pool, Server
 from runnerpool.api.reasons import Reason
@@ -95,6 +96,9 @@ class Recorder(Protocol):
 
     def planned(self, snapshot: PoolSnapshot, plan: Plan) -> None:
         """The state that a pass saw, and what it decided."""
+
+    def conditions_found(self, key: PoolKey, conditions: Iterable[Condition]) -> None:
+        """The conditions that a pass judged."""
 
     def step_done(self, key: PoolKey, step: str, reason: Reason) -> None:
         """One step was carried out. `step`: create, drain, abort, remove, discard, unregister."""

@@ -38,6 +38,7 @@ class Reporter:
         pool, status = PoolIdentity.of(body), body.get("status") or {}
         self._recorder.planned(snapshot, plan)
         conditions = conditions_of(outcome)
+        self._recorder.conditions_found(self._key, conditions)
         wanted = status_of(snapshot, plan, conditions, status)
         await self._write(pool, wanted, status)
         await self._tell(pool, _transition(status, conditions))
@@ -46,6 +47,7 @@ class Reporter:
     async def report_conditions(self, conditions: Sequence[Condition], body: Mapping[str, Any]) -> None:
         """The same for a pass that came to no plan."""
         pool, status = PoolIdentity.of(body), body.get("status") or {}
+        self._recorder.conditions_found(self._key, conditions)
         merged = merge_conditions(status.get("conditions") or (), conditions, self._clock.now(), pool.generation)
         await self._write(pool, {"conditions": merged}, status)
         await self._tell(pool, _transition(status, conditions))
