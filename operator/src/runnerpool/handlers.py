@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any, Protocol
@@ -18,11 +18,17 @@ _log = logging.getLogger(__name__)
 
 _RESTART_DELAYS_SECONDS = (1, 2, 5, 10, 20, 30)
 
+_CRD_LOOK_SECONDS = 5.0
+
 _IDENTITY: Any = names.MANAGED_BY
 """By default kopf asks for the user's name, and ends where the image knows none. Typed Any, as kopf keeps the type."""
 
 Wake = Callable[[str, str], None]
 """Called with a pool's namespace and name, from kopf's thread."""
+
+
+Served = Callable[[], Awaitable[bool]]
+"""Whether the API server knows the resource."""
 
 
 class StateListener(Protocol):
@@ -105,9 +111,10 @@ class Watcher:
     of ours for that.
     """
 
-    def __init__(self, settings: Settings, wake: Wake, *, on_state: StateListener) -> None:
+    def __init__(self, settings: Settings, wake: Wake, *, served: Served, on_state: StateListener) -> None:
         self._settings = settings
         self._wake = wake
+        self._served = served
         self._on_state = on_state
         self._stop = threading.Event()
         self._restarts = 0
@@ -115,6 +122,7 @@ class Watcher:
     async def run(self) -> None:
         """Watch until `stop`. Never raises for a fault of kopf's."""
         while True:
+            await self._await_resource()
             try:
                 await asyncio.to_thread(self._watch_once)
             except Exception:  # noqa: BLE001 -- whatever kopf died of, runner pods need to be watched again
@@ -125,6 +133,18 @@ class Watcher:
             delay = _RESTART_DELAYS_SECONDS[min(self._restarts, len(_RESTART_DELAYS_SECONDS) - 1)]
             self._restarts += 1
             await asyncio.to_thread(self._stop.wait, delay)
+
+    async def _await_resource(self) -> None:
+        """Wait for the CRD: kopf looks for its resources only once, and would watch nothing for ever."""
+        told = False
+        while not self._stop.is_set() and not await self._served():
+            if not told:
+                _log.error(
+                    "the API server does not know %s.%s: install the CRD (crds/ or the chart); waiting for it",
+                    names.PLURAL, names.GROUP,
+                )  # fmt: skip
+            told = True
+            await asyncio.to_thread(self._stop.wait, _CRD_LOOK_SECONDS)
 
     def stop(self) -> None:
         """End the watches; `run` returns within about a second."""

@@ -82,12 +82,13 @@ async def _operate(settings: Settings, configuration: client.Configuration) -> N
             pace=Pace(period=settings.poll_period_seconds),
         )
         stack.push_async_callback(pollers.close)
-        world = await _world(settings, ClusterGateway(api), pollers, metrics)
+        cluster = ClusterGateway(api)
+        world = await _world(settings, cluster, pollers, metrics)
         controller = Controller(world)
         stack.push_async_callback(controller.stop)
         vitals.look_at(oldest_pass=controller.oldest_pass, last_api_answer=lambda: api.last_answer)
         metrics.loop_lag.set_function(lambda: vitals.loop_lag)
-        watcher = _watcher(settings, controller, vitals, metrics)
+        watcher = _watcher(settings, cluster, controller, vitals, metrics)
         async with asyncio.TaskGroup() as group:
             group.create_task(vitals.beat_for_ever(), name="heartbeat")
             watching = group.create_task(watcher.run(), name="watcher")
@@ -124,7 +125,9 @@ async def _cluster_id(cluster: ClusterGateway) -> str:
             await asyncio.sleep(_RETRY_SECONDS)
 
 
-def _watcher(settings: Settings, controller: Controller, vitals: health.Health, metrics: Metrics) -> Watcher:
+def _watcher(
+    settings: Settings, cluster: ClusterGateway, controller: Controller, vitals: health.Health, metrics: Metrics
+) -> Watcher:
     loop = asyncio.get_running_loop()
 
     def wake(namespace: str, name: str) -> None:
@@ -137,4 +140,4 @@ def _watcher(settings: Settings, controller: Controller, vitals: health.Health, 
         else:
             metrics.watch_restarts.inc()
 
-    return Watcher(settings, wake, on_state=on_state)
+    return Watcher(settings, wake, served=cluster.pools_served, on_state=on_state)

@@ -1,4 +1,7 @@
+import asyncio
 import itertools
+import logging
+import threading
 from dataclasses import replace
 
 import kopf
@@ -6,7 +9,10 @@ import pytest
 
 from runnerpool import handlers
 from runnerpool.api import names
-from runnerpool.handlers import build_registry, kopf_settings
+from runnerpool.handlers import Watcher, build_registry, kopf_settings
+from runnerpool.settings import Settings
+
+SETTINGS = Settings(runner_image="localhost/runner:1")
 
 
 def test_kopfs_finalizer_is_not_ours_since_kopf_takes_its_own_off_where_it_needs_none():
@@ -52,3 +58,34 @@ def test_outside_a_cluster_there_is_no_login_in_it(monkeypatch):
     monkeypatch.setattr(kopf, "login_with_service_account", lambda **_: None)
 
     assert handlers._login_in_cluster() is None
+
+
+async def test_the_watches_begin_only_when_the_resource_is_there(monkeypatch, caplog):
+    answers = [False, False, True]
+    begun = threading.Event()
+
+    async def served():
+        return answers.pop(0)
+
+    watcher = Watcher(SETTINGS, lambda namespace, name: None, served=served, on_state=lambda watching: None)
+    monkeypatch.setattr(handlers, "_CRD_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(watcher, "_watch_once", lambda: (begun.set(), watcher.stop()))
+
+    with caplog.at_level(logging.ERROR):
+        await asyncio.wait_for(watcher.run(), 10)
+
+    assert begun.is_set()
+    assert answers == []
+    (told,) = [record.message for record in caplog.records]
+    assert "does not know transcodingrunnerpools.runnerpool.dev: install the CRD" in told
+
+
+async def test_a_stopped_operator_waits_for_no_resource(monkeypatch):
+    async def never():
+        watcher.stop()
+        return False
+
+    watcher = Watcher(SETTINGS, lambda namespace, name: None, served=never, on_state=lambda watching: None)
+    monkeypatch.setattr(watcher, "_watch_once", lambda: None)
+
+    await asyncio.wait_for(watcher.run(), 10)

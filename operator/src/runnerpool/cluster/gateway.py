@@ -14,7 +14,7 @@ from runnerpool.api.pool import Pool
 from runnerpool.api.times import format_time
 from runnerpool.cluster import observe
 from runnerpool.cluster.api import JSON_PATCH, MERGE_PATCH, KubeApi
-from runnerpool.cluster.errors import NotFound
+from runnerpool.cluster.errors import ClusterError, NotFound
 from runnerpool.planning.snapshot import RunnerPod
 
 _PAGE = "500"
@@ -38,6 +38,16 @@ class ClusterGateway:
         """UID of the namespace kube-system: as good as an id of the cluster."""
         body = await self._api.call("GET", "/api/v1/namespaces/kube-system")
         return str(body["metadata"]["uid"])
+
+    async def pools_served(self) -> bool:
+        """Whether the CRD is installed. When in doubt, it is: the watches tell what is wrong then."""
+        try:
+            await self._api.call("GET", f"/apis/{names.API_VERSION}")
+        except NotFound:
+            return False
+        except ClusterError:
+            return True
+        return True
 
     async def get_pool(self, namespace: str, name: str) -> dict[str, Any]:
         """The pool as it is now."""
