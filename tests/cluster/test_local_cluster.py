@@ -233,4 +233,4 @@ def test_what_a_machine_cannot_run_fails_in_ci_and_is_skipped_with_its_reason_el
     monkeypatch.setenv("CI", ci)
     monkeypatch.setattr(requirements, "unmet", lambda *, node: ["Go: install it"])
     with pytest.raises(outcome, match="cannot run the test bed; it lacks Go: install it"):
-        fixtures._refuse_unfit_machine(node=True)
+        fixtures.refuse_unfit_machine(node=True)

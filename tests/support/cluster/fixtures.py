@@ -44,7 +44,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def control_plane() -> Iterator[ClusterBackend]:
     """API server, controller manager and scheduler, no node: pods stay Pending unless the test plays their life."""
-    _refuse_unfit_machine(node=False)
+    refuse_unfit_machine(node=False)
     cluster = LocalCluster()
     cluster.up()
     yield cluster
@@ -54,7 +54,7 @@ def control_plane() -> Iterator[ClusterBackend]:
 @pytest.fixture(scope="session")
 def node_cluster(pytestconfig: pytest.Config) -> Iterator[ClusterBackend]:
     """A cluster with a real node, on which pods run. When it stops, the machine must be as it was."""
-    _refuse_unfit_machine(node=True)
+    refuse_unfit_machine(node=True)
     cluster = pytestconfig.stash.get(_NODE_CLUSTER, None) or LocalCluster(with_node=True)
     cluster.claim()
     before = remains.snapshot()
@@ -86,7 +86,7 @@ def _cluster_of(request: pytest.FixtureRequest) -> ClusterBackend:
     return cluster
 
 
-def _refuse_unfit_machine(*, node: bool) -> None:
+def refuse_unfit_machine(*, node: bool) -> None:
     chosen_backend()
     lacks = requirements.unmet(node=node)
     if lacks:

@@ -19,6 +19,13 @@ def write_for_token(target: Path, *, server: str, authority: Path, token: str, n
     return _write(target, server=server, authority=authority, user={"token": token}, namespace=namespace)
 
 
+def through(server: str, authority: Path, original: Path, target: Path) -> Path:
+    """A copy of a configuration that leads to another address, such as a proxy's, with the same credentials."""
+    document = yaml.safe_load(original.read_text())
+    document["clusters"][0]["cluster"] = {"server": server, "certificate-authority-data": _encoded(authority)}
+    return _save(target, document)
+
+
 def _write(target: Path, *, server: str, authority: Path, user: dict[str, str], namespace: str) -> Path:
     document: dict[str, Any] = {
         "apiVersion": "v1",
@@ -30,6 +37,10 @@ def _write(target: Path, *, server: str, authority: Path, user: dict[str, str], 
         "contexts": [{"name": "local", "context": {"cluster": "local", "user": "user", "namespace": namespace}}],
         "current-context": "local",
     }
+    return _save(target, document)
+
+
+def _save(target: Path, document: dict[str, Any]) -> Path:
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         yaml.safe_dump(document, file, sort_keys=False)
     return target

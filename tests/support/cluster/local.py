@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from support.cluster import bases, images, instances, kubeconfig, network, node, packages, toolchain
+from support.cluster import bases, images, instances, kubeconfig, kwok, network, node, packages, toolchain
 from support.cluster.backends import LoadableImage
 from support.cluster.control_plane import ControlPlane
 from support.cluster.errors import ClusterError
@@ -28,11 +28,25 @@ class LocalCluster:
 
     It is taken down by `down`. If the process that started it dies before, the kernel stops the cluster's processes and
     the next start on this machine removes what is left; with `outlives_starter`, it stands until someone takes it down.
+
+    Args:
+        with_node: a real node, on which pods run.
+        kwok_nodes: how many nodes without a kubelet (module `kwok`).
+        name: None makes one up.
+        outlives_starter: it stands until someone takes it down.
     """
 
-    def __init__(self, *, with_node: bool = False, name: str | None = None, outlives_starter: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        with_node: bool = False,
+        kwok_nodes: int = 0,
+        name: str | None = None,
+        outlives_starter: bool = False,
+    ) -> None:
         self.name = name or f"test-{secrets.token_hex(3)}"
         self.with_node = with_node
+        self.kwok_nodes = kwok_nodes
         self.outlives_starter = outlives_starter
         self._instance: Instance | None = None
 
@@ -71,6 +85,8 @@ class LocalCluster:
         if self.with_node:
             toolchain.ensure(toolchain.NODE_PROGRAMS)
             packages.ensure(packages.NODE)
+        if self.kwok_nodes:
+            toolchain.ensure(toolchain.FAKE_NODE_PROGRAMS)
         pause = bases.pause() if self.with_node else None
         instance = self.claim()
         try:
@@ -81,6 +97,8 @@ class LocalCluster:
                     network.up(instance.ports["api"], instance.directory)
                     self.control_plane.up()
                     self._node.up(pause)
+                if self.kwok_nodes:
+                    kwok.up(self.control_plane, self.kwok_nodes)
         except BaseException:
             self.down()
             raise

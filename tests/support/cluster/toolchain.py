@@ -57,7 +57,8 @@ class GoModule:
 _COMMANDS = "k8s.io/kubernetes/cmd"
 CONTROL_PLANE_PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 NODE_PROGRAMS = ("kubelet",)
-ALL_PROGRAMS = (*CONTROL_PLANE_PROGRAMS, *NODE_PROGRAMS, "helm")
+FAKE_NODE_PROGRAMS = ("kwok",)
+ALL_PROGRAMS = (*CONTROL_PLANE_PROGRAMS, *NODE_PROGRAMS, *FAKE_NODE_PROGRAMS, "helm")
 
 MODULES = (
     GoModule(
@@ -78,6 +79,12 @@ MODULES = (
         module="helm.sh/helm/v4",
         programs={"helm": "helm.sh/helm/v4/cmd/helm"},
         cold_bytes=2 * _GIBIBYTE,
+    ),
+    GoModule(
+        directory="kwok",
+        module="sigs.k8s.io/kwok",
+        programs={"kwok": "sigs.k8s.io/kwok/cmd/kwok"},
+        cold_bytes=_GIBIBYTE,
     ),
 )
 

@@ -26,12 +26,14 @@ _START_SECONDS = 15.0
 
 
 class KubeReader:
-    """Reads of the API server through `kubectl proxy` on a Unix socket that only its owner can open."""
+    """Reads of the API server.
 
-    def __init__(self, socket: Path) -> None:
-        self._http = httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://localhost", timeout=10, trust_env=False
-        )
+    Args:
+        http: a way to it with an administrator's rights; closed with this object.
+    """
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
 
     def find(self, path: str, **query: str) -> Json | None:
         """An object or a list; None where there is none, or where what answers for it is not there yet.
@@ -69,12 +71,15 @@ class KubeReader:
 
 @contextmanager
 def kube_reader(cluster: ClusterBackend) -> Iterator[KubeReader]:
+    """Reads through `kubectl proxy` on a Unix socket that only its owner can open."""
     with tempfile.TemporaryDirectory(prefix="runnerpool-") as directory:
         socket = Path(directory) / "proxy.sock"
         process = kubectl_process(cluster, "proxy", f"--unix-socket={socket}")
         try:
             until(socket.exists, "the socket of kubectl proxy", seconds=_START_SECONDS)
-            reader = KubeReader(socket)
+            transport = httpx.HTTPTransport(uds=str(socket))
+            http = httpx.Client(transport=transport, base_url="http://localhost", timeout=10, trust_env=False)
+            reader = KubeReader(http)
             try:
                 yield reader
             finally:

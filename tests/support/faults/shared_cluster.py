@@ -1,0 +1,29 @@
+"""One control plane for all processes of a test run, started by the one that outlives the others."""
+
+import pytest
+
+from support.cluster.local import LocalCluster
+from support.cluster.preparation import prepare
+from support.packaging.paths import CRD
+
+NODES = 3
+_CLUSTER = pytest.StashKey[LocalCluster]()
+
+
+def start_for(config: pytest.Config) -> LocalCluster:
+    """The run's control plane with KWOK nodes and our CRD; it is taken down when the run ends.
+
+    Raises:
+        ClusterError: it cannot be built or started.
+    """
+    found = config.stash.get(_CLUSTER, None)
+    if found is not None:
+        return found
+    prepare(node=False)
+    cluster = LocalCluster(kwok_nodes=NODES)
+    config.add_cleanup(cluster.down)
+    cluster.up()
+    config.stash[_CLUSTER] = cluster
+    cluster.kubectl("apply", "--server-side", f"--filename={CRD}")
+    cluster.kubectl("wait", f"--filename={CRD}", "--for=condition=Established", "--timeout=30s")
+    return cluster

@@ -1,0 +1,147 @@
+"""The operator as a plain process beside a cluster, under rights of its own."""
+
+import os
+import signal
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from support.cluster.processes import ProcessIdentity, start, stop
+from support.stage.errors import StageError
+from support.stage.waiting import until
+
+RUNNER_IMAGE = "localhost/none:1"
+LOOPBACK = "127.0.0.1"
+_START_SECONDS = 30.0
+_GRACE_SECONDS = 10.0
+_TAIL_CHARACTERS = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorOrder:
+    """How the operator is started.
+
+    Attributes:
+        kubeconfig: its way to the API server, and its rights.
+        directory: for its logs, one a run.
+        namespaces: those that it watches; none means all.
+        options: more options of `runnerpool run`, by their names without dashes.
+    """
+
+    kubeconfig: Path
+    directory: Path
+    namespaces: tuple[str, ...] = ()
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+class OperatorProcess:
+    """Started, killed, frozen and started again; every run has a log of its own."""
+
+    def __init__(self, order: OperatorOrder) -> None:
+        self.order = order
+        self.runs = 0
+        self._process: ProcessIdentity | None = None
+        self._metrics_port = free_port()
+        self._health_port = free_port()
+
+    @property
+    def process(self) -> ProcessIdentity:
+        """The process of the last run.
+
+        Raises:
+            StageError: it was never started.
+        """
+        if self._process is None:
+            raise StageError("the operator was not started yet; call `start`")
+        return self._process
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.alive
+
+    def start(self, *, ready_within: float | None = _START_SECONDS) -> None:
+        """Start it and wait until it is ready; None does not wait.
+
+        Raises:
+            StageError: it runs already, it ended at once, or it did not become ready.
+        """
+        if self.alive:
+            raise StageError("the operator runs already; `stop` or `kill` it first")
+        self.runs += 1
+        self._process = start("operator", self._command(), log=self.log(self.runs), outlives_starter=False)
+        if ready_within is not None:
+            until(self._ready, "a ready operator", seconds=ready_within, evidence=self.last_log)
+
+    def stop(self) -> bool:
+        """SIGTERM and wait; True if it ended by itself within 10 s."""
+        return stop(self._process, grace_seconds=_GRACE_SECONDS) if self._process is not None else True
+
+    def kill(self) -> None:
+        """SIGKILL and wait. Must be called by the thread that started it; any other sends `signal(SIGKILL)`."""
+        if self._process is not None:
+            self.signal(signal.SIGKILL)
+            stop(self._process, grace_seconds=_GRACE_SECONDS)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal and don't wait: SIGSTOP and SIGCONT freeze and thaw it."""
+        if self.alive:
+            os.kill(self.pid, number)
+
+    def probe(self, path: str) -> int:
+        """The status of `/healthz` or `/readyz`; 0 while nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://{LOOPBACK}:{self._health_port}{path}", timeout=2) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+        except OSError:
+            return 0
+
+    def metrics(self) -> str:
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{self._metrics_port}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def log(self, run: int) -> Path:
+        return self.order.directory / f"operator-{run}.log"
+
+    def logs(self) -> list[Path]:
+        """The logs of all runs, oldest first."""
+        return [self.log(run) for run in range(1, self.runs + 1)]
+
+    def last_log(self) -> str:
+        """The end of the last run's log."""
+        return self.log(self.runs).read_text(errors="replace")[-_TAIL_CHARACTERS:]
+
+    def _ready(self) -> bool:
+        if not self.alive:
+            raise StageError(f"the operator ended at once: {self.last_log()}")
+        return self.probe("/readyz") == 200
+
+    def _command(self) -> list[str]:
+        program = str(Path(sys.executable).with_name("runnerpool"))
+        options = {
+            "runner-image": RUNNER_IMAGE,
+            "kubeconfig": self.order.kubeconfig,
+            "poll-period-seconds": 1,
+            "metrics-port": self._metrics_port,
+            "health-port": self._health_port,
+            **self.order.options,
+        }
+        named = [f"--{name}={value}" for name, value in options.items()]
+        return [program, "run", *named, *(f"--namespace={namespace}" for namespace in self.order.namespaces)]
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
