@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from peers.peertube import recordings
-from peers.peertube.fanout import FanOut, Urls
+from peers.peertube.addresses import Urls
+from peers.peertube.fanout import FanOut
 from peers.peertube.jobs import JobDraft
 from peers.peertube.profile import PEERTUBE_8_2, STORYBOARD, STUDIO
 from peers.peertube.records import MediaInfo
@@ -38,9 +39,9 @@ def test_an_upload_fans_out_into_the_recorded_jobs(video: str) -> None:
     recorded = _recorded_fan_out(video)
     top_priority = recorded[0]["priority"]
     fan_out = FanOut(
-        urls=Urls(public_url=PUBLIC_URL, video_uuid=video),
+        urls=Urls(public_url=PUBLIC_URL, video_uuid=video, shapes=PEERTUBE_8_2.shapes),
         info=FAN_OUTS[video],
-        priorities=PEERTUBE_8_2.priorities,
+        profile=PEERTUBE_8_2,
         resolutions=PEERTUBE_8_2.resolutions,
         uploads=top_priority - PEERTUBE_8_2.priorities.required,
         requested_at=recorded[1]["privatePayload"]["transcodingRequestAt"],
@@ -55,9 +56,9 @@ def test_a_storyboard_is_laid_out_as_recorded(video: str) -> None:
         job for job in ALL_JOBS if job["type"] == STORYBOARD and job["privatePayload"]["videoUUID"] == video
     )
     fan_out = FanOut(
-        urls=Urls(public_url=PUBLIC_URL, video_uuid=video),
+        urls=Urls(public_url=PUBLIC_URL, video_uuid=video, shapes=PEERTUBE_8_2.shapes),
         info=FAN_OUTS[video],
-        priorities=PEERTUBE_8_2.priorities,
+        profile=PEERTUBE_8_2,
         resolutions=(),
         uploads=1,
         requested_at="",

@@ -1,9 +1,9 @@
-"""The simulated PeerTube answers every recorded call as the real 8.2.1 did."""
+"""The simulated PeerTube answers every recorded call as the real 6.3.0 and 8.2.1 did."""
 
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,59 @@ import pytest
 import pytest_asyncio
 
 from peers.peertube import recordings
+from peers.peertube.profile import PEERTUBE_6_3, PEERTUBE_8_2, ServerProfile
 from peers.peertube.recordings import Answer, Leniency, Recording, differences
 from peers.peertube.replay import PUBLIC_HOST, PUBLIC_URL, Player, sign_in, work_off
 from peers.peertube.server import running
 from peers.peertube.simulation import DEFAULT_PASSWORD, Settings
 
-RECORDINGS = recordings.load("8.2.1")
-JOB, WAITING_JOB = "e08da8dc-1dc6-4262-be14-ddccd6cf58b5", "b63b773f-4da3-4aa2-a39e-86d2f96069ea"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One recorded session, and what that server had been through before.
+
+    Attributes:
+        job, waiting_job, runner_path: As they stand in recorded paths.
+        runners: Registered before, the oldest first; those with a description are told by it.
+        finished_videos: Worked off before.
+        longer_past: Recordings with more rows than there are here, and how many there are here.
+    """
+
+    profile: ServerProfile
+    job: str
+    waiting_job: str
+    runner_path: str
+    runners: Mapping[str, str | None]
+    finished_videos: int
+    longer_past: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def recordings(self) -> list[Recording]:
+        return recordings.load(self.profile.version)
+
+
+SESSIONS = (
+    Session(
+        profile=PEERTUBE_6_3,
+        job="8c981840-5eb5-4358-89f6-4bfde6186bca",
+        waiting_job="832074b5-8135-464f-8d8f-6c84189fe485",
+        runner_path="/runners/15",
+        runners={**{f"runner-{number}": None for number in range(9)}, "rec6": "recording", "g1": None, "g2": None},
+        finished_videos=0,
+    ),
+    Session(
+        profile=PEERTUBE_8_2,
+        job="e08da8dc-1dc6-4262-be14-ddccd6cf58b5",
+        waiting_job="b63b773f-4da3-4aa2-a39e-86d2f96069ea",
+        runner_path="/runners/6",
+        runners={"rec6": "recording", "rx": None},
+        finished_videos=1,
+        longer_past={"jobs-count-100-sort-createdat": 12, "jobs-count-5-stateoneof-3": 6},
+    ),
+)
+ALL = [(session, recording) for session in SESSIONS for recording in session.recordings]
+RECORDINGS = SESSIONS[1].recordings
 REGISTER = "/api/v1/runners/register"
-# Recorded on a server with a longer past; here, that many jobs are there.
-LONGER_PAST = {"jobs-count-100-sort-createdat": 12, "jobs-count-5-stateoneof-3": 6}
 # Calls that were made with something wrong on purpose: these fields must not be filled in.
 WRONG_ON_PURPOSE = {
     "token-wrong-password": frozenset({"password"}),
@@ -34,7 +77,8 @@ WRONG_ON_PURPOSE = {
 class Operator:
     """Replays the numbered recordings in order, with what was done unrecorded between them."""
 
-    def __init__(self, player: Player, video: Path) -> None:
+    def __init__(self, session: Session, player: Player, video: Path) -> None:
+        self._session = session
         self._player = player
         self._video = video
         self._before: dict[str, Callable[[], Awaitable[None]]] = {
@@ -55,21 +99,30 @@ class Operator:
         self._revoked_bearer = ""
 
     async def prepare(self) -> None:
-        """A short past (two runners, one finished video), and a video whose jobs are all untouched."""
+        """A short past, and a video whose jobs are all untouched."""
         player = self._player
         self._revoked_bearer = (await sign_in(player, DEFAULT_PASSWORD))["access_token"]
-        tokens = await player.admin("GET", "/api/v1/runners/registration-tokens")
-        registration = tokens["data"][0]["registrationToken"]
-        body = {"registrationToken": registration, "version": "0.6.0"}
-        first = await player.send("POST", REGISTER, json={**body, "name": "rec6", "description": "recording"})
-        await player.send("POST", REGISTER, json={**body, "name": "rx"})
-        await self._upload()
-        assert await work_off(player, first.body["runnerToken"], self._video.read_bytes()) == 6
+        tokens = await self._register_runners()
+        for _ in range(self._session.finished_videos):
+            await self._upload()
+            assert await work_off(player, tokens[0], self._video.read_bytes()) == 6
         await self._upload()
         pending = await player.admin("GET", "/api/v1/runners/jobs?stateOneOf=1&sort=priority")
         waiting = await player.admin("GET", "/api/v1/runners/jobs?stateOneOf=5")
-        player.identifiers = {JOB: pending["data"][0]["uuid"], WAITING_JOB: waiting["data"][0]["uuid"]}
+        player.identifiers = {
+            self._session.job: pending["data"][0]["uuid"],
+            self._session.waiting_job: waiting["data"][0]["uuid"],
+        }
         player.values["password"] = DEFAULT_PASSWORD
+
+    async def _register_runners(self) -> list[str]:
+        tokens = await self._player.admin("GET", "/api/v1/runners/registration-tokens")
+        body = {"registrationToken": tokens["data"][0]["registrationToken"], "version": "0.6.0"}
+        registered = [
+            await self._player.send("POST", REGISTER, json={**body, "name": name, "description": description})
+            for name, description in self._session.runners.items()
+        ]
+        return [answer.body["runnerToken"] for answer in registered]
 
     async def replay(self, recording: Recording) -> Answer:
         if recording.name in self._before:
@@ -88,7 +141,7 @@ class Operator:
 
     async def _accept(self) -> None:
         body = {"runnerToken": self._player.values["runnerToken"]}
-        path = f"/api/v1/runners/jobs/{self._player.identifiers[JOB]}/accept"
+        path = f"/api/v1/runners/jobs/{self._player.identifiers[self._session.job]}/accept"
         self._keep_job_token((await self._player.send("POST", path, json=body)).body)
 
     async def _register_another(self) -> None:
@@ -115,33 +168,37 @@ class Operator:
 
     def _keep_runner(self, body: Any) -> None:
         self._player.values["runnerToken"] = body["runnerToken"]
-        self._player.identifiers["/runners/6"] = f"/runners/{body['id']}"
+        self._player.identifiers[self._session.runner_path] = f"/runners/{body['id']}"
 
     def _keep_job_token(self, body: Any) -> None:
         self._player.values["jobToken"] = body["job"]["jobToken"]
 
 
-async def _replay_all(directory: Path, video: Path) -> dict[str, Answer]:
-    settings = Settings(public_url=PUBLIC_URL, data_directory=directory)
+async def _replay_all(session: Session, directory: Path, video: Path) -> dict[str, Answer]:
+    settings = Settings(public_url=PUBLIC_URL, data_directory=directory, profile=session.profile)
     async with running(settings) as server:
         player = Player(server.base_url)
         try:
-            operator = Operator(player, video)
+            operator = Operator(session, player, video)
             await operator.prepare()
             # The recorded calls began in a fresh rate limit window; waiting ten seconds for one would be idle.
             server.simulation.api_limiter.forget()
             server.simulation.login_limiter.forget()
-            return {recording.name: await operator.replay(recording) for recording in RECORDINGS}
+            return {recording.name: await operator.replay(recording) for recording in session.recordings}
         finally:
             await player.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answer]:
+async def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Answer]]:
+    """By version, then by the recording's name."""
     directory = tmp_path_factory.mktemp("replay")
     video = directory / "five-seconds-240.mp4"
     make_video(video, "426x240", 25, 5)
-    return await _replay_all(directory / "server", video)
+    return {
+        session.profile.version: await _replay_all(session, directory / session.profile.version, video)
+        for session in SESSIONS
+    }
 
 
 def make_video(path: Path, size: str, fps: int, seconds: float) -> None:
@@ -152,22 +209,37 @@ def make_video(path: Path, size: str, fps: int, seconds: float) -> None:
     subprocess.run(["ffmpeg", "-nostdin", "-v", "error", *inputs, *codecs, str(path)], check=True)
 
 
-def test_there_are_46_recorded_calls() -> None:
-    assert [recording.number for recording in RECORDINGS] == list(range(1, 47))
+@pytest.mark.parametrize("session", SESSIONS, ids=lambda session: session.profile.version)
+def test_there_are_46_recorded_calls_to_each_version(session: Session) -> None:
+    assert [recording.number for recording in session.recordings] == list(range(1, 47))
 
 
-@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.name)
-def test_the_simulated_server_answers_like_the_recorded_one(recording: Recording, answers: dict[str, Answer]) -> None:
-    expected, actual = recording.answer, answers[recording.name]
-    if recording.name in LONGER_PAST:
+@pytest.mark.parametrize(
+    ("session", "recording"), ALL, ids=[f"{session.profile.version}-{recording.name}" for session, recording in ALL]
+)
+def test_the_simulated_server_answers_like_the_recorded_one(
+    session: Session, recording: Recording, answers: dict[str, dict[str, Answer]]
+) -> None:
+    expected, actual = recording.answer, answers[session.profile.version][recording.name]
+    if recording.name in session.longer_past:
         rows = _named("jobs-count-100-sort-createdat").answer.body["data"]
-        expected = replace(expected, body={"total": LONGER_PAST[recording.name], "data": rows})
+        expected = replace(expected, body={"total": session.longer_past[recording.name], "data": rows})
     leniency = Leniency(
         excerpt=recording.name == "config-excerpt",
         headers=not recording.headers_recorded,
-        history=recording.name in LONGER_PAST,
+        history=recording.name in session.longer_past,
     )
     assert differences(expected, actual, leniency) == []
+
+
+def test_each_version_answers_some_calls_as_the_other_does_not(answers: dict[str, dict[str, Answer]]) -> None:
+    told_apart = {
+        recording.name
+        for recording in SESSIONS[0].recordings
+        if recording.name not in SESSIONS[1].longer_past
+        and differences(recording.answer, answers["8.2.1"][recording.name], Leniency(excerpt=True))
+    }
+    assert told_apart >= {"oauth-client-wrong-host", "jobs-count-1-stateoneof-77", "runners", "jobs-processing"}
 
 
 def _changed(recording: Recording, change: Callable[[Any], None]) -> Answer:

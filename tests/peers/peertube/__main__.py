@@ -7,12 +7,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from peers.peertube.profile import PROFILES
 from peers.peertube.server import serving
 from peers.peertube.simulation import DEFAULT_PASSWORD, Settings
+from peers.peertube.tls import TlsFiles
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if (options.tls_cert is None) != (options.tls_key is None):
+        parser.error("--tls-cert and --tls-key go together")
     host, _, port = options.listen.rpartition(":")
     password = options.password_file.read_text().strip() if options.password_file else DEFAULT_PASSWORD
     settings = Settings(
@@ -21,11 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         password=password,
         clock_divisor=options.clock_divisor,
         watchdog=options.watchdog == "on",
+        profile=PROFILES[options.peertube],
+        tls=TlsFiles(certificate=options.tls_cert, key=options.tls_key) if options.tls_cert else None,
     )
     try:
         asyncio.run(_serve(settings, host, int(port)))
     except OSError as error:
-        print(f"Cannot listen on {options.listen}: {error}; choose another --listen", file=sys.stderr)
+        remedy = "choose another --listen, or correct the files of --tls-cert and --tls-key"
+        print(f"Cannot listen on {options.listen}: {error}; {remedy}", file=sys.stderr)
         return 1
     return 0
 
@@ -48,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data-dir", required=True, type=Path, metavar="DIR", help="videos and their results")
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="root's password, on one line")
     parser.add_argument("--clock-divisor", type=float, default=1.0, metavar="N", help="shorten stalls and pushes")
+    parser.add_argument("--peertube", choices=tuple(PROFILES), default="8.2", help="the version that it answers like")
+    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain, PEM; with it, HTTPS alone")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, PEM")
     parser.add_argument("--watchdog", choices=("on", "off"), default="on")
     return parser
 

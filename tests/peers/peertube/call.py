@@ -30,6 +30,18 @@ class Limit(Enum):
     LOGIN = auto()
 
 
+class Access(Enum):
+    """Who may call a route."""
+
+    ALL = auto()
+    ACCOUNTS = auto()
+    RUNNER_MANAGERS = auto()
+
+
+# The right to manage runners (packages/models/src/users/user-right.enum.ts).
+MANAGE_RUNNERS = 29
+
+
 @dataclass(slots=True, kw_only=True)
 class Call:
     """What a handler gets to see."""
@@ -62,7 +74,7 @@ class Route:
     handler: Handler
     body: Body = Body.NONE
     limit: Limit = Limit.NONE
-    admin: bool = False
+    access: Access = Access.ALL
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Handle a request of this route."""
@@ -74,17 +86,18 @@ class Route:
             form = await self._read(call)
             response = self._refuse_excess(call, verdict) or await self._handle(call)
         except Problem as problem:
-            response = problem.response(request)
+            response = problem.response(request, simulation.profile)
         finally:
             form.discard()
         if verdict is not None:
             response.headers.update(verdict.headers())
-        simulation.journal.requests[f"{self.method} {self.path}"][response.status] += 1
         return response
 
     async def _handle(self, call: Call) -> web.StreamResponse:
-        if self.admin:
+        if self.access is not Access.ALL:
             call.access_token = call.simulation.oauth.authenticate(call.request.headers.get("Authorization"))
+        if self.access is Access.RUNNER_MANAGERS:
+            _check_right(call)
         return await self.handler(call)
 
     def _verdict(self, call: Call) -> Verdict | None:
@@ -132,8 +145,17 @@ class Route:
         authorization = call.request.headers.get("Authorization")
         if authorization is None:
             return False
-        call.simulation.oauth.authenticate(authorization)
-        return True
+        token = call.simulation.oauth.authenticate(authorization)
+        return call.simulation.oauth.account_of(token).administrator
+
+
+def _check_right(call: Call) -> None:
+    """The server words it with the path below its router (server/core/middlewares/user-right.ts)."""
+    account = call.simulation.oauth.account_of(call.access_token)
+    if not account.administrator:
+        path = call.request.path.removeprefix("/api/v1/runners") or "/"
+        detail = f"User {account.username} does not have right {MANAGE_RUNNERS} to access to {path}."
+        raise Problem(403, detail)
 
 
 async def _json_object(request: web.Request) -> Mapping[str, Any]:

@@ -144,6 +144,14 @@ class SimulationClient:
     def statistics(self) -> Statistics:
         return _statistics(self._json("GET", "/simulation/statistics"))
 
+    def registered(self) -> list[str]:
+        """Names of all runners, with no login and no request of the API."""
+        return [str(name) for name in self._json("GET", "/simulation/runners")["names"]]
+
+    def secrets(self) -> dict[str, str]:
+        """Every token that is good now, by what it is."""
+        return {str(name): str(value) for name, value in self._json("GET", "/simulation/secrets").items()}
+
     def jobs(self, **query: Any) -> list[JSON]:
         """Job rows as the API shows them, over all pages; give `stateOneOf`, `typeOneOf`, `sort`, `search`."""
         return self._all("/api/v1/runners/jobs", query)

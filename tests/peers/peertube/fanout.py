@@ -1,15 +1,17 @@
-"""Which jobs one video makes on 8.2.1 (server/core/lib/transcoding/, as seen in the recordings).
+"""Which jobs one video makes (server/core/lib/transcoding/, as seen in the recordings of 6.3.0 and 8.2.1).
 
-The required web video is pending at once; its HLS, the lower web videos and the sound-only file wait for it; each
-lower HLS waits for its web video.
+The required web video is pending at once; its HLS, the lower web videos and the sound-only file (since 8.2) wait for
+it; each lower HLS waits for its web video.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from peers.peertube.addresses import Urls
 from peers.peertube.jobs import JobDraft
-from peers.peertube.profile import AUDIO_MERGE, HLS, STORYBOARD, WEB_VIDEO, JobPriorities
+from peers.peertube.private_payloads import hls_private, streams_of, web_private
+from peers.peertube.profile import AUDIO_MERGE, HLS, STORYBOARD, WEB_VIDEO, ServerProfile
 from peers.peertube.records import JSON, MediaInfo
 
 AUDIO_ONLY_RESOLUTION = 480
@@ -23,27 +25,6 @@ STANDARD_FPS = (24, 25, 30)
 MAX_FPS = 60
 SPRITE_EDGE = 192
 SPRITES_PER_EDGE = 10
-STREAM_VIDEO, STREAM_AUDIO = 1, 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Urls:
-    """The addresses in job payloads; always built from the server's public URL."""
-
-    public_url: str
-    video_uuid: str
-
-    def video(self, job_uuid: str) -> str:
-        return f"{self._base(job_uuid)}/videos/{self.video_uuid}/max-quality"
-
-    def audio(self, job_uuid: str) -> str:
-        return f"{self.video(job_uuid)}/audio"
-
-    def thumbnail(self, job_uuid: str) -> str:
-        return f"{self._base(job_uuid)}/videos/{self.video_uuid}/thumbnails/max-quality"
-
-    def _base(self, job_uuid: str) -> str:
-        return f"{self.public_url}/api/v1/runners/jobs/{job_uuid}/files"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +40,7 @@ class FanOut:
 
     urls: Urls
     info: MediaInfo
-    priorities: JobPriorities
+    profile: ServerProfile
     resolutions: tuple[int, ...]
     uploads: int
     requested_at: str
@@ -84,7 +65,7 @@ class FanOut:
         )
 
     def storyboard(self) -> JobDraft:
-        return storyboard(self.urls, self.info, self.priorities.storyboard)
+        return storyboard(self.urls, self.info, self.profile.priorities.storyboard)
 
     @property
     def _top(self) -> int:
@@ -114,15 +95,15 @@ class FanOut:
         )
 
     def _web_private(self, *, required: bool) -> JSON:
-        return {
-            "videoUUID": self.urls.video_uuid,
-            "isNewVideo": self.is_new_video,
-            "canMoveVideoState": not required,
-            "deleteInputFileId": self.input_file_id if required else None,
-        }
+        return web_private(
+            self.urls.video_uuid,
+            self.profile.shapes,
+            is_new_video=self.is_new_video,
+            can_move_video_state=not required,
+            delete_input_file_id=self.input_file_id if required else None,
+        )
 
     def _hls(self, resolution: int, *, required: bool) -> JobDraft:
-        streams = ([STREAM_AUDIO] if self.info.has_audio else []) + ([STREAM_VIDEO] if self.info.has_video else [])
         return JobDraft(
             type=HLS,
             priority=self._priority(required=required),
@@ -130,14 +111,13 @@ class FanOut:
                 "input": {"videoFileUrl": self.urls.video(job), "separatedAudioFileUrl": []},
                 "output": {"fps": self._fps(resolution), "resolution": resolution, "separatedAudio": False},
             },
-            private_payload={
-                "videoUUID": self.urls.video_uuid,
-                "isNewVideo": self.is_new_video,
-                "inputStreams": streams,
-                "canMoveVideoState": True,
-                "deleteWebVideoFiles": False,
-                "transcodingRequestAt": self.requested_at,
-            },
+            private_payload=hls_private(
+                self.urls.video_uuid,
+                self.profile.shapes,
+                is_new_video=self.is_new_video,
+                streams=streams_of(self.info),
+                requested_at=self.requested_at,
+            ),
         )
 
     def _fps(self, resolution: int) -> int:
@@ -148,7 +128,8 @@ class FanOut:
         return output_fps(self.info.fps, resolution, original=resolution == self._top)
 
     def _priority(self, *, required: bool) -> int:
-        return (self.priorities.required if required else self.priorities.optional) + self.uploads
+        figures = self.profile.priorities
+        return (figures.required if required else figures.optional) + self.uploads
 
 
 def output_fps(source_fps: float, resolution: int, *, original: bool) -> int:

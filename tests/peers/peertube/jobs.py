@@ -3,12 +3,14 @@
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from peers.peertube.clock import Clock
 from peers.peertube.journal import Cause, Journal
+from peers.peertube.listing import Order, Selection
 from peers.peertube.profile import LIVE, ServerProfile
 from peers.peertube.records import CANCELLABLE_STATES, JSON, Job, JobState, Runner
+from peers.peertube.table import Growth, JobTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,10 @@ class JobDraft:
 
 
 class JobQueue:
-    """All jobs. Every method that frees or creates a pending job calls `on_available`, which leads to the push."""
+    """All jobs. Every method that frees or creates a pending job calls `on_available`, which leads to the push.
+
+    Iterating shows the jobs that are objects, which leaves out the untouched rows of a grown server.
+    """
 
     def __init__(
         self, *, profile: ServerProfile, clock: Clock, journal: Journal, on_available: Callable[[], None]
@@ -32,25 +37,33 @@ class JobQueue:
         self._clock = clock
         self._journal = journal
         self._on_available = on_available
-        self._jobs: dict[str, Job] = {}
-        self._last_id = 0
+        self._table = JobTable()
+        self._last_silent_update: datetime | None = None
 
     def __iter__(self) -> Iterator[Job]:
-        return iter(self._jobs.values())
+        return iter(self._table)
 
     def get(self, job_uuid: str) -> Job | None:
-        return self._jobs.get(job_uuid)
+        return self._table.get(job_uuid)
 
     def children(self, parent: Job) -> list[Job]:
-        return [job for job in self._jobs.values() if job.parent is parent]
+        return self._table.children(parent)
+
+    def page(self, selection: Selection, order: Order, start: int, count: int) -> tuple[int, list[Job]]:
+        """How many jobs are selected, and some of them."""
+        return self._table.page(selection, order, start, count)
+
+    def grow(self, growth: Growth) -> None:
+        """Add the rows of years."""
+        self._table.grow(growth, self._clock.now())
+        self._on_available()
 
     def add(self, draft: JobDraft, parent: Job | None = None) -> Job:
         """Create the draft's job, pending or waiting for its parent, and its children after it."""
-        self._last_id += 1
         job_uuid = str(uuid.uuid4())
         now = self._clock.now()
         job = Job(
-            id=self._last_id,
+            id=self._table.next_id(),
             uuid=job_uuid,
             type=draft.type,
             priority=draft.priority,
@@ -61,7 +74,7 @@ class JobQueue:
             updated_at=now,
             parent=parent,
         )
-        self._jobs[job_uuid] = job
+        self._table.add(job)
         self._journal.record(job, job.state, Cause.CREATED)
         for child in draft.children:
             self.add(child, job)
@@ -71,14 +84,10 @@ class JobQueue:
 
     def offered(self, job_types: Iterable[str] | None) -> list[Job]:
         """What a runner's `request` gets: pending jobs by priority, then age, ten at most."""
-        wanted = None if job_types is None else set(job_types)
-        pending = [
-            job
-            for job in self._jobs.values()
-            if job.state is JobState.PENDING and (wanted is None or job.type in wanted)
-        ]
-        pending.sort(key=lambda job: (job.priority, job.created_at, job.id))
-        return pending[: self._profile.offered_jobs]
+        wanted = None if job_types is None else frozenset(job_types)
+        pending = Selection(states=frozenset({JobState.PENDING}), types=wanted)
+        order = Order(columns=("priority", "createdAt"))
+        return self._table.page(pending, order, 0, self._profile.offered_jobs)[1]
 
     def accept(self, job: Job, runner: Runner) -> None:
         job.runner = runner
@@ -89,12 +98,20 @@ class JobQueue:
     def report(self, job: Job, progress: int | None) -> None:
         """Take a runner's sign of life. Progress 0 is not stored, and silent signs count once in two seconds."""
         now = self._clock.now()
-        throttle = timedelta(seconds=self._clock.scaled(self._profile.silent_update_throttle_seconds))
         if progress and progress != job.progress:
             job.progress = progress
-        elif now - job.updated_at < throttle:
+        elif not self._counts_silent_update(job, now):
             return
         job.updated_at = now
+
+    def _counts_silent_update(self, job: Job, now: datetime) -> bool:
+        throttle = timedelta(seconds=self._clock.scaled(self._profile.silent_update_throttle_seconds))
+        if not self._profile.silent_updates_share_throttle:
+            return now - job.updated_at >= throttle
+        if self._last_silent_update is not None and now - self._last_silent_update < throttle:
+            return False
+        self._last_silent_update = now
+        return True
 
     def give_back(self, job: Job, cause: Cause, detail: str | None = None) -> None:
         """Abort or watchdog: back to pending without counting a failure; a live has one attempt and fails."""
@@ -116,7 +133,7 @@ class JobQueue:
 
     def finish_completing(self, job: Job, error: str | None = None) -> None:
         """End post-processing. Children are freed even if it failed, as the real server does."""
-        if job.uuid not in self._jobs:
+        if job.uuid not in self._table:
             return  # deleted meanwhile: no row is left to write to
         if error is None:
             self._move(job, JobState.COMPLETED, Cause.COMPLETED)
@@ -142,11 +159,11 @@ class JobQueue:
         for child in self.children(job):
             self.delete(child)
         self._journal.record(job, None, Cause.DELETE)
-        del self._jobs[job.uuid]
+        self._table.remove(job)
 
     def forget_runner(self, runner: Runner) -> None:
         """Cut the links to a deleted runner; the jobs keep their state (foreign key set to null)."""
-        for job in self._jobs.values():
+        for job in self._table:
             if job.runner is runner:
                 job.runner = None
 

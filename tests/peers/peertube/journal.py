@@ -52,11 +52,28 @@ class JobHistory:
 
 
 class Journal:
+    """What happened.
+
+    Attributes:
+        logins: How token requests ended: `password`, `refresh`, `failed`.
+        login_attempts: Token requests by their `grant_type`, whatever became of them.
+        requests: Answered requests, by "METHOD /path/{template}", then by status; 0 is a connection that was closed
+            without one. What is under `/simulation` is left out here and below.
+        seconds: Requests by "METHOD /path/{template}", then by the second of their arrival (Unix time).
+        faulty: Requests that met a fault, by its kind.
+    """
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._histories: dict[str, JobHistory] = {}
         self.logins: Counter[str] = Counter()
+        self.login_attempts: Counter[str] = Counter()
         self.requests: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        self.seconds: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        self.faulty: Counter[str] = Counter()
+
+    def arrived(self, route: str) -> None:
+        self.seconds[route][int(self._clock.now().timestamp())] += 1
 
     def record(self, job: Job, after: JobState | None, cause: Cause, detail: str | None = None) -> None:
         """Note the step that the job is about to make (its state and runner are still those before)."""

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+from peers.peertube.addresses import Urls
 from peers.peertube.clock import Clock, iso
-from peers.peertube.fanout import FanOut, Urls
+from peers.peertube.fanout import FanOut
 from peers.peertube.jobs import JobQueue
 from peers.peertube.media import make_still, probe
-from peers.peertube.profile import ServerProfile
+from peers.peertube.profile import STORYBOARD, ServerProfile
 from peers.peertube.records import MediaInfo, OutputFile, Video
+from peers.peertube.remote_runners import RemoteRunners
 
 
 class VideoLibrary:
@@ -19,15 +21,23 @@ class VideoLibrary:
 
     Attributes:
         resolutions: The enabled ones, for uploads from now on.
-        storyboards, sound_only_files: Whether uploads get those jobs.
+        storyboards, sound_only_files: Whether uploads get those jobs, if the version knows them.
     """
 
     def __init__(
-        self, *, profile: ServerProfile, clock: Clock, queue: JobQueue, public_url: str, directory: Path
+        self,
+        *,
+        profile: ServerProfile,
+        clock: Clock,
+        queue: JobQueue,
+        remote_runners: RemoteRunners,
+        public_url: str,
+        directory: Path,
     ) -> None:
         self.resolutions = profile.resolutions
-        self.storyboards = True
-        self.sound_only_files = True
+        self.storyboards = STORYBOARD in profile.job_types
+        self.sound_only_files = profile.sound_only_files
+        self._remote_runners = remote_runners
         self._profile = profile
         self._clock = clock
         self._queue = queue
@@ -43,7 +53,7 @@ class VideoLibrary:
         return self._videos.get(video_uuid)
 
     def urls(self, video: Video) -> Urls:
-        return Urls(public_url=self._public_url, video_uuid=video.uuid)
+        return Urls(public_url=self._public_url, video_uuid=video.uuid, shapes=self._profile.shapes)
 
     def recent_uploads(self) -> int:
         """Uploads and lives of the last seven days."""
@@ -92,10 +102,13 @@ class VideoLibrary:
         return video
 
     def queue_storyboard(self, video: Video) -> None:
-        if self.storyboards:
+        if self.storyboards and self._remote_runners.storyboards:
             self._queue.add(self._fan_out(video, is_new=True).storyboard())
 
     def queue_transcoding(self, video: Video, *, is_new: bool) -> None:
+        """Queue a video's jobs, unless the server does that work itself, of which nothing is to be seen here."""
+        if not self._remote_runners.transcoding:
+            return
         self._queue.add(self._fan_out(video, is_new=is_new).transcoding())
 
     def add_result(self, video: Video, output: OutputFile, *, replaces_best: bool) -> None:
@@ -110,7 +123,7 @@ class VideoLibrary:
         return FanOut(
             urls=self.urls(video),
             info=video.best_info,
-            priorities=self._profile.priorities,
+            profile=self._profile,
             resolutions=self.resolutions,
             uploads=self.recent_uploads(),
             requested_at=iso(self._clock.now()),

@@ -1,7 +1,6 @@
 """The validators' checks on query and body (server/core/middlewares/validators/)."""
 
 import re
-import uuid
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -38,6 +37,11 @@ def _number(query: MultiMapping[str], name: str, default: int, limit: int | None
     raise Invalid(name, text, where="query", message=f"Should have a number {name}{bound}")
 
 
+def values_of(query: MultiMapping[str], name: str) -> set[str]:
+    """The values of a repeatable filter."""
+    return {*query.getall(name, []), *query.getall(f"{name}[]", [])}
+
+
 def one_of(query: MultiMapping[str], name: str, allowed: Collection[str]) -> set[str]:
     """The values of a repeatable filter; empty means no filter.
 
@@ -48,13 +52,6 @@ def one_of(query: MultiMapping[str], name: str, allowed: Collection[str]) -> set
     if any(value not in allowed for value in values):
         raise Invalid(name, values, where="query")
     return set(values)
-
-
-def is_uuid(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text.lower()
-    except ValueError:
-        return False
 
 
 def text_field(body: Mapping[str, Any], name: str, longest: int) -> str:

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from peers.peertube.addresses import Urls
 from peers.peertube.clock import iso
-from peers.peertube.fanout import STREAM_AUDIO, STREAM_VIDEO, Urls, storyboard
+from peers.peertube.fanout import storyboard
 from peers.peertube.jobs import JobDraft
 from peers.peertube.media import make_sample, probe
-from peers.peertube.profile import AUDIO_MERGE, HLS, LIVE, STORYBOARD, STUDIO, TRANSCRIPTION, WEB_VIDEO
+from peers.peertube.private_payloads import STREAM_AUDIO, STREAM_VIDEO, hls_private, web_private
+from peers.peertube.profile import AUDIO_MERGE, HLS, LIVE, STORYBOARD, STUDIO, TRANSCRIPTION, WEB_VIDEO, JobShapes
 from peers.peertube.records import JSON, Job, MediaInfo, Video
 from peers.peertube.simulation import Simulation
 
@@ -104,7 +106,7 @@ def _draft(simulation: Simulation, order: Order, video: Video) -> JobDraft:
         type=order.type,
         priority=_priority(simulation, order, uploads),
         payload=_payload(order, urls, simulation.host),
-        private_payload=_private(order, video, iso(simulation.clock.now())),
+        private_payload=_private(order, video, simulation.profile.shapes, iso(simulation.clock.now())),
     )
 
 
@@ -142,7 +144,8 @@ def _payload(order: Order, urls: Urls, host: str) -> Callable[[str], JSON]:
         return {"input": inputs, "output": output}
 
     def studio(job: str) -> JSON:
-        return {"input": video_input(job), "tasks": _tasks(order), "output": {}}
+        payload = {"input": video_input(job), "tasks": _tasks(order)}
+        return {**payload, "output": {}} if urls.shapes.studio_output else payload
 
     def transcription(job: str) -> JSON:
         return {"input": {"videoFileUrl": urls.video(job)}, "output": {}}
@@ -152,7 +155,7 @@ def _payload(order: Order, urls: Urls, host: str) -> Callable[[str], JSON]:
         address = f"rtmp://{host.partition(':')[0]}:1935/live/{urls.video_uuid}"
         return {
             "input": {"rtmpUrl": address},
-            "output": {"toTranscode": encoded, "segmentDuration": 4, "segmentListSize": 900},
+            "output": {"toTranscode": encoded, "segmentDuration": 4, "segmentListSize": urls.shapes.live_segments},
         }
 
     return {
@@ -165,19 +168,14 @@ def _payload(order: Order, urls: Urls, host: str) -> Callable[[str], JSON]:
     }[order.type]
 
 
-def _private(order: Order, video: Video, requested_at: str) -> JSON:
-    private: JSON = {"videoUUID": video.uuid}
+def _private(order: Order, video: Video, shapes: JobShapes, requested_at: str) -> JSON:
     if order.type in (WEB_VIDEO, AUDIO_MERGE):
-        private |= {"isNewVideo": True, "canMoveVideoState": True, "deleteInputFileId": None}
-    elif order.type == HLS:
-        private |= {
-            "isNewVideo": True,
-            "inputStreams": [STREAM_AUDIO, STREAM_VIDEO],
-            "canMoveVideoState": True,
-            "deleteWebVideoFiles": False,
-            "transcodingRequestAt": requested_at,
-        }
-    elif order.type == STUDIO:
+        return web_private(video.uuid, shapes, is_new_video=True, can_move_video_state=True, delete_input_file_id=None)
+    if order.type == HLS:
+        streams = (STREAM_AUDIO, STREAM_VIDEO)
+        return hls_private(video.uuid, shapes, is_new_video=True, streams=streams, requested_at=requested_at)
+    private: JSON = {"videoUUID": video.uuid}
+    if order.type == STUDIO:
         private["originalTasks"] = _tasks(order)
     elif order.type == LIVE:
         private |= {

@@ -21,16 +21,16 @@ class Presenter:
         return {**self._job(job), "jobToken": job.token}
 
     def runner(self, runner: Runner) -> JSON:
-        return {
+        shown: JSON = {
             "id": runner.id,
             "name": runner.name,
             "description": runner.description,
             "ip": runner.ip,
             "lastContact": iso(runner.last_contact),
-            "version": runner.version,
-            "createdAt": iso(runner.created_at),
-            "updatedAt": iso(runner.updated_at),
         }
+        if self._profile.tells_runner_version:
+            shown["version"] = runner.version
+        return {**shown, "createdAt": iso(runner.created_at), "updatedAt": iso(runner.updated_at)}
 
     def registration_token(self, token: RegistrationToken, registered: int) -> JSON:
         return {

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
+from peers.peertube.profile import ServerProfile
 from peers.peertube.records import JSON
 
 DOCS = "https://docs.joinpeertube.org/api-rest-reference.html"
@@ -20,8 +21,9 @@ class Problem(Exception):
         self.code = code
         self.docs = docs
         self.invalid: JSON = {}
+        self.headers: dict[str, str] = {}
 
-    def response(self, request: web.Request) -> web.Response:
+    def response(self, request: web.Request, profile: ServerProfile) -> web.Response:
         body: JSON = {"type": "about:blank", "title": http.HTTPStatus(self.status).phrase}
         if self.code is not None:
             body = {"type": f"{DOCS}#section/Errors/{self.code}"}
@@ -35,7 +37,11 @@ class Problem(Exception):
             body["code"] = self.code
         if self.invalid:
             body["invalid-params"] = self.invalid
-        return web.json_response(body, status=self.status, content_type="application/problem+json")
+        if profile.legacy_error:
+            body["error"] = self.detail
+        return web.json_response(
+            body, status=self.status, headers=self.headers, content_type="application/problem+json"
+        )
 
 
 class Invalid(Problem):

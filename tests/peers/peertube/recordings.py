@@ -15,7 +15,21 @@ from typing import Any
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 WORDING = frozenset(
-    {"type", "title", "detail", "code", "docs", "instance", "msg", "path", "location", "label", "token_type", "value"},
+    {
+        "type",
+        "title",
+        "detail",
+        "error",
+        "code",
+        "docs",
+        "instance",
+        "msg",
+        "path",
+        "location",
+        "label",
+        "token_type",
+        "value",
+    },
 )
 FIGURES = frozenset({"status", "failures", "total", "resolution", "fps"})
 DIRECTORY = Path(__file__).parents[2] / "contract" / "recordings"

@@ -81,7 +81,10 @@ def statistics(simulation: Simulation) -> JSON:
         "pushes": simulation.socket.pushes,
         "connectedRunners": len(simulation.socket.connected),
         "logins": dict(journal.logins),
-        "requests": {path: dict(counts) for path, counts in journal.requests.items()},
+        "loginAttempts": dict(journal.login_attempts),
+        "requests": {route: dict(counts) for route, counts in journal.requests.items()},
+        "seconds": {route: dict(counts) for route, counts in journal.seconds.items()},
+        "faulty": dict(journal.faulty),
         "jobs": [_history(simulation, history) for history in journal.histories.values()],
     }
 

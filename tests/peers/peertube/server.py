@@ -10,7 +10,19 @@ from pathlib import Path
 from aiohttp import web
 
 from peers.peertube.call import Route
-from peers.peertube.routes import control, files, instance, jobs_admin, runner_jobs, runners, uploads
+from peers.peertube.listener import LISTENER, Listener
+from peers.peertube.middleware import count, misbehave
+from peers.peertube.routes import (
+    control,
+    faults,
+    files,
+    instance,
+    jobs_admin,
+    observation,
+    runner_jobs,
+    runners,
+    uploads,
+)
 from peers.peertube.simulation import SIMULATION, Settings, Simulation
 
 ROUTES: tuple[Route, ...] = (
@@ -21,6 +33,8 @@ ROUTES: tuple[Route, ...] = (
     *runners.ROUTES,
     *uploads.ROUTES,
     *control.ROUTES,
+    *observation.ROUTES,
+    *faults.ROUTES,
 )
 
 
@@ -37,9 +51,10 @@ class RunningServer:
     simulation: Simulation
 
 
-def application(simulation: Simulation) -> web.Application:
-    app = web.Application()
+def application_of(simulation: Simulation) -> web.Application:
+    app = web.Application(middlewares=[count, misbehave])
     app[SIMULATION] = simulation
+    app[LISTENER] = Listener()
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.answer)
     simulation.socket.attach(app, simulation.runners)
@@ -51,17 +66,21 @@ async def serving(settings: Settings, host: str, port: int) -> AsyncIterator[Run
     """Serve on an address until the block ends; port 0 takes a free one.
 
     Raises:
-        OSError: The address is taken or not ours.
+        OSError: The address is taken or not ours, or there is no certificate in the files.
     """
     simulation = Simulation(settings)
+    application = application_of(simulation)
     # The socket server's handlers would hold a shutdown up for long polls and websockets.
-    runner = web.AppRunner(application(simulation), access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        context = settings.tls.context() if settings.tls else None
+        application[LISTENER].attach(runner, context, settings.tls)
+        await web.TCPSite(runner, host, port, ssl_context=context).start()
         simulation.start()
         bound_host, bound_port = runner.addresses[0][:2]
-        yield RunningServer(base_url=f"http://{bound_host}:{bound_port}", simulation=simulation)
+        scheme = "http" if context is None else "https"
+        yield RunningServer(base_url=f"{scheme}://{bound_host}:{bound_port}", simulation=simulation)
     finally:
         await simulation.stop()
         await runner.cleanup()
@@ -77,7 +96,8 @@ async def running(settings: Settings | None = None, *, clock_divisor: float = 1.
         chosen = settings or Settings(public_url="", data_directory=Path(directory), clock_divisor=clock_divisor)
         port = _free_port()
         if not chosen.public_url:
-            chosen = replace(chosen, public_url=f"http://127.0.0.1:{port}")
+            scheme = "https" if chosen.tls else "http"
+            chosen = replace(chosen, public_url=f"{scheme}://127.0.0.1:{port}")
         async with serving(chosen, "127.0.0.1", port) as server:
             yield server
 

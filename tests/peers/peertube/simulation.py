@@ -10,6 +10,7 @@ from aiohttp import web
 
 from peers.peertube.clock import Clock
 from peers.peertube.completion import Completer
+from peers.peertube.faults import FaultBoard
 from peers.peertube.jobs import JobQueue
 from peers.peertube.journal import Journal
 from peers.peertube.library import VideoLibrary
@@ -17,7 +18,9 @@ from peers.peertube.oauth import OAuth
 from peers.peertube.profile import PEERTUBE_8_2, ServerProfile
 from peers.peertube.push import RunnerSocket
 from peers.peertube.ratelimit import RateLimiter
+from peers.peertube.remote_runners import RemoteRunners
 from peers.peertube.runners import RunnerRegistry
+from peers.peertube.tls import TlsFiles
 from peers.peertube.watchdog import Watchdog
 
 INCOMING = "incoming"
@@ -30,6 +33,7 @@ class Settings:
 
     Attributes:
         public_url: The origin that clients and runners know; job payloads and the Host check use it.
+        tls: What to listen with; None is plain HTTP.
         clock_divisor: Heartbeat thresholds, watchdog period and push debounce are divided by it.
     """
 
@@ -39,6 +43,7 @@ class Settings:
     clock_divisor: float = 1.0
     watchdog: bool = True
     profile: ServerProfile = PEERTUBE_8_2
+    tls: TlsFiles | None = None
 
 
 class Simulation:
@@ -52,16 +57,19 @@ class Simulation:
         self.host = urlsplit(settings.public_url).netloc
         self.clock = Clock(settings.clock_divisor)
         self.journal = Journal(self.clock)
+        self.faults = FaultBoard()
         self.socket = RunnerSocket(profile=profile, clock=self.clock)
         self.queue = JobQueue(
             profile=profile, clock=self.clock, journal=self.journal, on_available=self.socket.announce
         )
         self.runners = RunnerRegistry(profile=profile, clock=self.clock, queue=self.queue)
         self.oauth = OAuth(profile=profile, clock=self.clock, journal=self.journal, password=settings.password)
+        self.remote_runners = RemoteRunners()
         self.library = VideoLibrary(
             profile=profile,
             clock=self.clock,
             queue=self.queue,
+            remote_runners=self.remote_runners,
             public_url=settings.public_url.rstrip("/"),
             directory=settings.data_directory / "videos",
         )
@@ -79,6 +87,7 @@ class Simulation:
         self._watch = asyncio.create_task(self.watchdog.run())
 
     async def stop(self) -> None:
+        self.faults.lift_all()
         if self._watch is not None:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):

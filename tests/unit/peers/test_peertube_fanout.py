@@ -1,6 +1,7 @@
 import pytest
 
-from peers.peertube.fanout import FanOut, Urls, output_fps
+from peers.peertube.addresses import Urls
+from peers.peertube.fanout import FanOut, output_fps
 from peers.peertube.jobs import JobDraft
 from peers.peertube.profile import HLS, PEERTUBE_8_2, WEB_VIDEO
 from peers.peertube.records import MediaInfo
@@ -10,9 +11,9 @@ def fan_out(
     *, width: int, height: int, fps: float = 25, has_audio: bool = True, resolutions: tuple[int, ...] = (144, 240, 360)
 ) -> FanOut:
     return FanOut(
-        urls=Urls(public_url="https://video.test", video_uuid="v"),
+        urls=Urls(public_url="https://video.test", video_uuid="v", shapes=PEERTUBE_8_2.shapes),
         info=MediaInfo(duration=130, width=width, height=height, fps=fps, has_video=True, has_audio=has_audio),
-        priorities=PEERTUBE_8_2.priorities,
+        profile=PEERTUBE_8_2,
         resolutions=resolutions,
         uploads=1,
         requested_at="now",

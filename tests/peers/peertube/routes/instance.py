@@ -2,9 +2,10 @@
 
 from aiohttp import web
 
-from peers.peertube.call import Body, Call, Limit, Route
+from peers.peertube.call import Access, Body, Call, Limit, Route
+from peers.peertube.configuration import public_configuration
+from peers.peertube.oauth import ONE_TIME_PASSWORD
 from peers.peertube.problems import Problem
-from peers.peertube.records import JSON
 
 
 async def ping(_call: Call) -> web.Response:
@@ -12,38 +13,7 @@ async def ping(_call: Call) -> web.Response:
 
 
 async def config(call: Call) -> web.Response:
-    """What a client needs to know of the configuration; the real answer holds more."""
-    simulation = call.simulation
-    on = {"enabled": True}
-    off = {"enabled": False}
-    profiles: JSON = {"profile": "default", "availableProfiles": ["default"]}
-    body: JSON = {
-        "serverVersion": simulation.profile.version,
-        "transcoding": {
-            "remoteRunners": on,
-            "hls": {"enabled": True, "splitAudioAndVideo": False},
-            "web_videos": on,
-            "enabledResolutions": list(simulation.library.resolutions),
-            **profiles,
-            "alwaysTranscodeOriginalResolution": True,
-            "alwaysTranscodePodcastOptimizedAudio": simulation.library.sound_only_files,
-        },
-        "live": {
-            "enabled": True,
-            "allowReplay": True,
-            "dvr": {"maxWindow": 3600},
-            "latencySetting": on,
-            "maxDuration": -1,
-            "maxInstanceLives": 20,
-            "maxUserLives": 3,
-            "transcoding": {"enabled": True, "remoteRunners": on, "enabledResolutions": [], **profiles},
-            "rtmp": {"port": 1936},
-        },
-        "videoStudio": {"enabled": True, "remoteRunners": on},
-        "videoTranscription": {"enabled": False, "remoteRunners": off},
-        "storyboards": {"enabled": simulation.library.storyboards, "remoteRunners": on},
-    }
-    return web.json_response(body)
+    return web.json_response(public_configuration(call.simulation))
 
 
 async def local_client(call: Call) -> web.Response:
@@ -57,7 +27,8 @@ async def local_client(call: Call) -> web.Response:
 
 
 async def token(call: Call) -> web.Response:
-    return web.json_response(call.simulation.oauth.grant(call.body))
+    one_time_password = call.request.headers.get(ONE_TIME_PASSWORD)
+    return web.json_response(call.simulation.oauth.grant(call.body, one_time_password))
 
 
 async def revoke_token(call: Call) -> web.Response:
@@ -70,5 +41,5 @@ ROUTES = (
     Route(method="GET", path="/api/v1/config", handler=config, limit=Limit.API),
     Route(method="GET", path="/api/v1/oauth-clients/local", handler=local_client, limit=Limit.API),
     Route(method="POST", path="/api/v1/users/token", handler=token, body=Body.FORM, limit=Limit.LOGIN),
-    Route(method="POST", path="/api/v1/users/revoke-token", handler=revoke_token, admin=True),
+    Route(method="POST", path="/api/v1/users/revoke-token", handler=revoke_token, access=Access.ACCOUNTS),
 )

@@ -1,57 +1,37 @@
 """Runner jobs, as an administrator sees them (server/core/controllers/api/runners/jobs.ts)."""
 
-from typing import Any
-
 from aiohttp import web
 from multidict import MultiMapping
 
-from peers.peertube.call import Call, Route, empty
-from peers.peertube.parameters import Page, is_uuid, one_of
+from peers.peertube.call import Access, Call, Route, empty
+from peers.peertube.listing import SORTABLE, Order, Selection, is_uuid
+from peers.peertube.parameters import Page, one_of, values_of
 from peers.peertube.problems import Invalid, Problem, unknown_job
 from peers.peertube.records import CANCELLABLE_STATES, Job, JobState
 from peers.peertube.simulation import Simulation
 
-SORTABLE = ("updatedAt", "createdAt", "priority", "state", "progress")
 
-
-def _sort_key(job: Job, column: str) -> tuple[bool, Any]:
-    """Nulls count as greatest, as in PostgreSQL."""
-    value: Any = {
-        "updatedAt": job.updated_at,
-        "createdAt": job.created_at,
-        "priority": job.priority,
-        "state": job.state,
-        "progress": job.progress,
-    }[column]
-    return (value is None, 0 if value is None else value)
-
-
-def _selected(simulation: Simulation, query: MultiMapping[str]) -> list[Job]:
-    states = {int(text) for text in one_of(query, "stateOneOf", {str(int(state)) for state in JobState})}
-    types = one_of(query, "typeOneOf", simulation.profile.job_types)
-    search = query.get("search", "")
-    return [
-        job
-        for job in simulation.queue
-        if (not states or job.state in states) and (not types or job.type in types) and _matches(job, search)
-    ]
-
-
-def _matches(job: Job, search: str) -> bool:
-    if is_uuid(search):
-        return job.uuid == search.lower()
-    runner = job.runner.name if job.runner else ""
-    return search.lower() in job.type.lower() or search.lower() in runner.lower()
+def _selection(simulation: Simulation, query: MultiMapping[str]) -> Selection:
+    profile = simulation.profile
+    if profile.refuses_unknown_states:
+        states = one_of(query, "stateOneOf", {str(int(state)) for state in JobState})
+    else:
+        states = values_of(query, "stateOneOf")
+    types = one_of(query, "typeOneOf", profile.job_types) if profile.heeds_types else set()
+    return Selection(
+        states=frozenset(int(text) if text.isdecimal() else -1 for text in states) if states else None,
+        types=frozenset(types) or None,
+        search=query.get("search", ""),
+    )
 
 
 async def list_jobs(call: Call) -> web.Response:
     query = call.request.query
     page = Page(query, call.simulation.profile, SORTABLE)
-    jobs = _selected(call.simulation, query)
-    # Equal keys keep the order of their ids, whichever way the list goes.
-    jobs.sort(key=lambda job: _sort_key(job, page.column), reverse=page.descending)
-    shown = jobs[page.start : page.start + page.count]
-    return web.json_response({"total": len(jobs), "data": [call.present.job_for_admin(job) for job in shown]})
+    order = Order(columns=(page.column,), descending=page.descending)
+    selection = _selection(call.simulation, query)
+    total, jobs = call.simulation.queue.page(selection, order, page.start, page.count)
+    return web.json_response({"total": total, "data": [call.present.job_for_admin(job) for job in jobs]})
 
 
 def _job(call: Call) -> Job:
@@ -78,8 +58,9 @@ async def delete(call: Call) -> web.Response:
     return empty()
 
 
+MANAGERS = Access.RUNNER_MANAGERS
 ROUTES = (
-    Route(method="GET", path="/api/v1/runners/jobs", handler=list_jobs, admin=True),
-    Route(method="POST", path="/api/v1/runners/jobs/{jobUUID}/cancel", handler=cancel, admin=True),
-    Route(method="DELETE", path="/api/v1/runners/jobs/{jobUUID}", handler=delete, admin=True),
+    Route(method="GET", path="/api/v1/runners/jobs", handler=list_jobs, access=MANAGERS),
+    Route(method="POST", path="/api/v1/runners/jobs/{jobUUID}/cancel", handler=cancel, access=MANAGERS),
+    Route(method="DELETE", path="/api/v1/runners/jobs/{jobUUID}", handler=delete, access=MANAGERS),
 )

@@ -17,12 +17,14 @@ LONGEST_VERSION = 100
 
 
 async def request_jobs(call: Call) -> web.Response:
-    registry = call.simulation.runners
+    registry, profile = call.simulation.runners, call.simulation.profile
     runner = registry.by_token(call.body.get("runnerToken"))
-    job_types = call.body.get("jobTypes")
+    # Servers that know neither field look at neither.
+    job_types = call.body.get("jobTypes") if profile.heeds_types else None
     if job_types is not None and not isinstance(job_types, list):
         raise Invalid("jobTypes", job_types, where="body")
-    registry.touch(runner, ip=call.address, version=optional_text_field(call.body, "version", LONGEST_VERSION))
+    version = optional_text_field(call.body, "version", LONGEST_VERSION) if profile.tells_runner_version else None
+    registry.touch(runner, ip=call.address, version=version)
     offered = call.simulation.queue.offered(job_types)
     jobs = [{"uuid": job.uuid, "type": job.type, "payload": job.payload} for job in offered]
     return web.json_response({"availableJobs": jobs})

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from peers.peertube.call import Body, Call, Limit, Route, empty
+from peers.peertube.call import Access, Body, Call, Limit, Route, empty
 from peers.peertube.parameters import Page, optional_text_field, text_field
 from peers.peertube.problems import Invalid
 from peers.peertube.records import RegistrationToken, Runner
@@ -13,11 +13,12 @@ LONGEST_TOKEN = 1000
 
 
 async def register(call: Call) -> web.Response:
+    knows_versions = call.simulation.profile.tells_runner_version
     runner = call.simulation.runners.register(
         registration_token=text_field(call.body, "registrationToken", LONGEST_TOKEN),
         name=text_field(call.body, "name", LONGEST_NAME),
         description=optional_text_field(call.body, "description", LONGEST_DESCRIPTION),
-        version=optional_text_field(call.body, "version", LONGEST_NAME),
+        version=optional_text_field(call.body, "version", LONGEST_NAME) if knows_versions else None,
         ip=call.address,
     )
     return web.json_response({"id": runner.id, "runnerToken": runner.token})
@@ -72,12 +73,13 @@ def _number(call: Call, name: str) -> int:
 
 
 TOKENS = "/api/v1/runners/registration-tokens"
+MANAGERS = Access.RUNNER_MANAGERS
 ROUTES = (
     Route(method="POST", path="/api/v1/runners/register", handler=register, body=Body.JSON, limit=Limit.API),
     Route(method="POST", path="/api/v1/runners/unregister", handler=unregister, body=Body.JSON, limit=Limit.API),
-    Route(method="GET", path="/api/v1/runners", handler=list_runners, limit=Limit.API, admin=True),
-    Route(method="DELETE", path="/api/v1/runners/{runnerId}", handler=delete_runner, limit=Limit.API, admin=True),
-    Route(method="GET", path=TOKENS, handler=list_tokens, limit=Limit.API, admin=True),
-    Route(method="POST", path=f"{TOKENS}/generate", handler=generate_token, limit=Limit.API, admin=True),
-    Route(method="DELETE", path=f"{TOKENS}/{{id}}", handler=delete_token, limit=Limit.API, admin=True),
+    Route(method="GET", path="/api/v1/runners", handler=list_runners, limit=Limit.API, access=MANAGERS),
+    Route(method="DELETE", path="/api/v1/runners/{runnerId}", handler=delete_runner, limit=Limit.API, access=MANAGERS),
+    Route(method="GET", path=TOKENS, handler=list_tokens, limit=Limit.API, access=MANAGERS),
+    Route(method="POST", path=f"{TOKENS}/generate", handler=generate_token, limit=Limit.API, access=MANAGERS),
+    Route(method="DELETE", path=f"{TOKENS}/{{id}}", handler=delete_token, limit=Limit.API, access=MANAGERS),
 )

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from peers.peertube.call import Body, Call, Limit, Route
+from peers.peertube.call import Access, Body, Call, Limit, Route
 from peers.peertube.media import MediaError
 from peers.peertube.parameters import text_field
 from peers.peertube.problems import Invalid, Problem
@@ -30,6 +30,6 @@ ROUTES = (
         handler=upload,
         body=Body.MULTIPART,
         limit=Limit.API,
-        admin=True,
+        access=Access.ACCOUNTS,
     ),
 )
