@@ -1,0 +1,42 @@
+"""Where a secret could have gone besides the objects of a namespace: etcd, processes, metrics."""
+
+import asyncio
+
+import httpx
+
+from support.cluster.backends import ClusterBackend
+from support.observer import etcd, procfs
+from support.observer.records import Text
+
+_METRICS = "/api/v1/namespaces/{namespace}/pods/{pod}:8080/proxy/metrics"
+_METRICS_SECONDS = 3.0
+OPERATOR_NAMESPACE = "runnerpool-system"
+
+
+async def look(http: httpx.AsyncClient, cluster: ClusterBackend, namespace: str) -> list[Text]:
+    """What stands there now; what cannot be reached (no such pod, no etcd to be had) is left out."""
+    port: int | None = getattr(cluster, "etcd_port", None)
+    keys = await asyncio.to_thread(etcd.outside_secrets, port) if port is not None else []
+    processes = await asyncio.to_thread(procfs.arguments_and_environments)
+    metrics = [text for place in (namespace, OPERATOR_NAMESPACE) for text in await _metrics(http, place)]
+    return [*keys, *processes, *metrics]
+
+
+async def _metrics(http: httpx.AsyncClient, namespace: str) -> list[Text]:
+    """`/metrics` of all pods that run in a namespace; operator and agents both tell theirs on port 8080."""
+    try:
+        listed = (await http.get(f"/api/v1/namespaces/{namespace}/pods", timeout=_METRICS_SECONDS)).json()
+    except (httpx.HTTPError, ValueError):
+        return []
+    running = [pod for pod in listed.get("items") or () if pod.get("status", {}).get("phase") == "Running"]
+    names = [pod["metadata"]["name"] for pod in running]
+    answers = await asyncio.gather(*(_metrics_of(http, namespace, name) for name in names))
+    return [text for text in answers if text is not None]
+
+
+async def _metrics_of(http: httpx.AsyncClient, namespace: str, pod: str) -> Text | None:
+    try:
+        answer = await http.get(_METRICS.format(namespace=namespace, pod=pod), timeout=_METRICS_SECONDS)
+    except httpx.HTTPError:
+        return None
+    return Text(place=f"metrics of pod {pod}", content=answer.content) if answer.is_success else None
