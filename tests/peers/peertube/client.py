@@ -1,8 +1,8 @@
 """A small client for tests and the demo: what an administrator does, and what only the simulation answers."""
 
 import json
+import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,102 +10,26 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from peers.peertube import views
 from peers.peertube.simulation import DEFAULT_PASSWORD
+from peers.peertube.views import JSON, JobSteps, Output, SimulatedVideo, Statistics
 
-JSON = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
-    """A file that a runner delivered.
-
-    Attributes:
-        kind: `web-video`, `hls`, `storyboard`, `studio` or `captions`.
-        resolution: What its job asked for; 0 is sound only, None where the job named none.
-        media: duration, width, height, fps, hasVideo, hasAudio as ffprobe saw them; empty for pictures and text.
-    """
-
-    kind: str
-    path: Path
-    playlist: Path | None
-    resolution: int | None
-    job: str
-    media: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SimulatedVideo:
-    """A video on the server.
-
-    Attributes:
-        state: `idle`, `transcoding`, `published` or `failed`.
-        complete: Every one of its jobs is completed.
-        source_path, source: The uploaded file and its figures, as in `Output.media`.
-        jobs: State id by job UUID.
-    """
-
-    uuid: str
-    name: str
-    state: str
-    complete: bool
-    source_path: Path | None
-    source: Mapping[str, Any]
-    jobs: Mapping[str, int]
-    outputs: tuple[Output, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobSteps:
-    """A job's steps, oldest first: {time, before, after, cause, runner, detail}; it outlives the job's row."""
-
-    uuid: str
-    type: str
-    video: str
-    state: int | None
-    history: tuple[Mapping[str, Any], ...]
-
-    def count(self, cause: str) -> int:
-        return sum(1 for step in self.history if step["cause"] == cause)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statistics:
-    """Counts since the server started.
-
-    Attributes:
-        orphans: UUIDs of jobs in processing that nobody works on.
-        logins: By `password`, `refresh` and `failed`.
-        requests: By "METHOD /path/{template}", then by status.
-    """
-
-    accepts: int
-    aborts: int
-    reclaims: int
-    errors: int
-    completed: int
-    orphans: tuple[str, ...]
-    pushes: int
-    connected_runners: int
-    logins: Mapping[str, int]
-    requests: Mapping[str, Mapping[str, int]]
-    jobs: tuple[JobSteps, ...]
-
-    def requests_to(self, route: str) -> int:
-        return sum(self.requests.get(route, {}).values())
+__all__ = ["JSON", "JobSteps", "Output", "SimulatedVideo", "SimulationClient", "Statistics"]
 
 
 class SimulationClient:
     """Talks to a simulated PeerTube.
 
     Args:
-        base_url: Where it listens; the Host header is its public name, whatever that is.
+        base_url: Where it listens; the Host header is its public name, whatever that is. With https it takes whatever
+            certificate is shown: it has to reach the server also while that one is bad.
 
     Every method raises `httpx.HTTPStatusError` if the server refuses.
     """
 
     def __init__(self, base_url: str, *, password: str = DEFAULT_PASSWORD, timeout: float = 60.0) -> None:
         self._password = password
-        self._http = httpx.Client(base_url=base_url, timeout=timeout, trust_env=False)
+        self._http = httpx.Client(base_url=base_url, timeout=timeout, trust_env=False, verify=_no_check())
         public_url = self._json("GET", "/simulation/settings")["publicUrl"]
         self._http.headers["Host"] = urlsplit(public_url).netloc
 
@@ -139,10 +63,10 @@ class SimulationClient:
         return str(answer["video"]["uuid"])
 
     def videos(self) -> list[SimulatedVideo]:
-        return [_video(row) for row in self._json("GET", "/simulation/videos")["data"]]
+        return [views.video(row) for row in self._json("GET", "/simulation/videos")["data"]]
 
     def statistics(self) -> Statistics:
-        return _statistics(self._json("GET", "/simulation/statistics"))
+        return views.statistics(self._json("GET", "/simulation/statistics"))
 
     def registered(self) -> list[str]:
         """Names of all runners, with no login and no request of the API."""
@@ -186,6 +110,42 @@ class SimulationClient:
         """Change settings, such as `completingSeconds` or `watchdog`; returns all of them."""
         return self._json("PUT", "/simulation/settings", json=settings)
 
+    def put_in_fault(self, kind: str, **options: Any) -> str:
+        """Let requests meet a fault (`faults.Fault` has the options, here in camel case); returns its canary."""
+        return str(self._json("POST", "/simulation/faults", json={"kind": kind, **options})["canary"])
+
+    def lift_faults(self) -> list[JSON]:
+        """Take all faults away; returns each one's kind, path, canary, and how many requests met it."""
+        return list(self._json("DELETE", "/simulation/faults")["data"])
+
+    def grow(self, **counts: Any) -> None:
+        """Add `finished`, `waiting` and `pending` rows (`growth.ordered_growth` has all fields)."""
+        self._json("POST", "/simulation/grow", json=counts)
+
+    def set_account(
+        self, username: str, password: str, *, administrator: bool = True, one_time_password: str | None = None
+    ) -> None:
+        """Make an account, or change one."""
+        account = {"username": username, "password": password, "administrator": administrator}
+        self._json("POST", "/simulation/accounts", json={**account, "oneTimePassword": one_time_password})
+
+    def revoke_logins(self) -> None:
+        """Invalidate every OAuth token, this client's too."""
+        self._json("POST", "/simulation/revoke-logins")
+
+    def reload_certificate(self) -> None:
+        """Have the server read its certificate's files again; connections end after the answer they wait for."""
+        self._json("POST", "/simulation/certificate")
+
+    def generate_registration_token(self) -> None:
+        self._send("POST", "/api/v1/runners/registration-tokens/generate")
+
+    def delete_registration_tokens(self) -> None:
+        """Delete every registration token, and with it every runner that was registered."""
+        tokens = self._json("GET", "/api/v1/runners/registration-tokens", params={"count": 100})
+        for token in tokens["data"]:
+            self._send("DELETE", f"/api/v1/runners/registration-tokens/{token['id']}")
+
     def _all(self, path: str, query: Mapping[str, Any]) -> list[JSON]:
         rows: list[JSON] = []
         while True:
@@ -206,48 +166,8 @@ class SimulationClient:
         return document
 
 
-def _video(row: JSON) -> SimulatedVideo:
-    source = dict(row["source"] or {})
-    path = source.pop("path", None)
-    return SimulatedVideo(
-        uuid=row["uuid"],
-        name=row["name"],
-        state=row["state"],
-        complete=row["complete"],
-        source_path=Path(path) if path else None,
-        source=source,
-        jobs=row["jobs"],
-        outputs=tuple(_output(output) for output in row["outputs"]),
-    )
-
-
-def _output(row: JSON) -> Output:
-    return Output(
-        kind=row["kind"],
-        path=Path(row["path"]),
-        playlist=Path(row["playlist"]) if row["playlist"] else None,
-        resolution=row["resolution"],
-        job=row["jobUUID"],
-        media=row["media"],
-    )
-
-
-def _statistics(document: JSON) -> Statistics:
-    figures = {name: document[name] for name in ("accepts", "aborts", "reclaims", "errors", "completed", "pushes")}
-    return Statistics(
-        **figures,
-        orphans=tuple(document["orphans"]),
-        connected_runners=document["connectedRunners"],
-        logins=document["logins"],
-        requests=document["requests"],
-        jobs=tuple(
-            JobSteps(
-                uuid=row["uuid"],
-                type=row["type"],
-                video=row["videoUUID"],
-                state=row["state"],
-                history=tuple(row["history"]),
-            )
-            for row in document["jobs"]
-        ),
-    )
+def _no_check() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
