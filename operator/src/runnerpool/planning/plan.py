@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 from runnerpool.api.reasons import Reason
 
@@ -107,13 +108,55 @@ class ReleaseReserved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveFinalizer:
-    """The pool is being deleted, and no unfinished pod and no row of it is left."""
+    """The pool is being deleted, and no unfinished pod and no row of it is left, or none that can be reached."""
 
     reason: Reason
     message: str
 
 
 Step = Reserve | Create | Complete | Discard | Drain | Mark | Remove | Unregister | ReleaseReserved | RemoveFinalizer
+
+
+class RolloutPhase(StrEnum):
+    """How far the replacement of pods of earlier settings is."""
+
+    FIRST_POD = "firstPod"
+    """No pod of the present settings has been ready yet: one is made, the old ones stay at work."""
+    REPLACING = "replacing"
+    """The present settings work: pods are replaced within `maxSurge` and `maxUnavailable`."""
+    HELD_BY_LIVE = "heldByLive"
+    """The pods that are left hold live streams."""
+    PAUSED = "paused"
+    """Nothing is replaced for now: by mode, by the server's ability, or since the queue is unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutState:
+    """A rollout that is not over.
+
+    Attributes:
+        reason: `RollingOut` while it moves, `RolloutStalled` while something keeps it from moving.
+        message: For people: what it does or waits for. Holds no time, so it changes only when something does.
+    """
+
+    phase: RolloutPhase
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideState:
+    """What has become of the override annotation.
+
+    Attributes:
+        in_force: It decides the number of pods.
+        reason: `Override`, `OverrideExpired`, `OverrideInvalid`, or what comes before it: `ModeHold`, `ModeDrain`,
+            `PoolDeleted`, `JobTypesNotFiltered`.
+    """
+
+    in_force: bool
+    reason: Reason
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +169,11 @@ class Plan:
         terms: How `desired` came about, stage by stage.
         steps: In the order in which they should be carried out. A pod is named by at most one of them.
         busy: Names of the unfinished pods that hold a job, sorted. From the last known reading.
+        outdated: Pods that may take work and were made from other settings than the present ones.
+        rollout: What the rollout does about those, or about idle pods of an earlier build; None if there is none.
+        override: What has become of the override annotation; None if there is none.
+        drained: Mode is Drain, and no unfinished pod and no job in the hands of the pool's runners is left; None if
+            that cannot be told, as the server does not say who holds jobs.
         recheck_after: When a deadline of this plan falls due; None if only an event can change it.
     """
 
@@ -135,4 +183,8 @@ class Plan:
     terms: tuple[Term, ...]
     steps: tuple[Step, ...]
     busy: tuple[str, ...] = ()
+    outdated: int = 0
+    rollout: RolloutState | None = None
+    override: OverrideState | None = None
+    drained: bool | None = False
     recheck_after: timedelta | None = None
