@@ -19,11 +19,13 @@ from peers.peertube.records import Job, Runner
 from peers.peertube.server import RunningServer, running
 from peers.peertube.simulation import DEFAULT_PASSWORD, Settings
 from runnerpool.api.reasons import Reason
-from runnerpool.control.poller import Pace, ServerPoller
+from runnerpool.control.pace import Pace
+from runnerpool.control.poller import ServerPoller
 from runnerpool.peertube.address import ServerAddress
 from runnerpool.peertube.client import ChangeMark, PeerTubeClient
 from runnerpool.peertube.connect import Connector
 from runnerpool.peertube.credentials import Credentials
+from runnerpool.peertube.endpoint import Endpoint
 from runnerpool.peertube.errors import LoginRefused, RegistrationFailed, WrongHost
 from runnerpool.peertube.reading import Want, read_server
 from runnerpool.planning.jobs import JobState, ServerReading
@@ -46,7 +48,7 @@ async def connected(
     public = url or server.base_url
     values = {"url": public, "username": "root", "password": password}
     login = Credentials.from_secret({key: SecretStr(value) for key, value in values.items()}, server_url=public)
-    client = CONNECT(ServerAddress.parse(public, internal_url), login)
+    client = CONNECT(Endpoint(address=ServerAddress.parse(public, internal_url), credentials=login))
     try:
         yield client
     finally:
@@ -140,8 +142,11 @@ async def test_a_server_is_reached_inside_the_cluster_under_its_public_name(tmp_
     assert caught.value.reason is Reason.WRONG_HOST
 
 
-async def test_the_version_is_told(client: PeerTubeClient) -> None:
-    assert await client.server_version() == PEERTUBE_8_2.version
+async def test_what_the_server_can_do_is_told(server: RunningServer, client: PeerTubeClient) -> None:
+    facts = await client.server_facts()
+
+    assert (facts.version, facts.filters_by_type) == (PEERTUBE_8_2.version, True)
+    assert facts.remote_job_types == frozenset(PEERTUBE_8_2.job_types) - {TRANSCRIPTION}
 
 
 async def test_a_registered_runner_is_listed_and_its_token_is_good(
@@ -322,8 +327,8 @@ async def test_counting_and_paging_see_the_whole_queue(server: RunningServer, cl
 
     pages = [await client.list_jobs([JobState.PENDING], start=start) for start in (0, 100, 200)]
 
-    assert await client.count_jobs(JobState.PENDING) == 230
-    assert await client.count_jobs(JobState.PROCESSING, JobState.COMPLETING) == 0
+    assert {page.total for page in pages} == {230}
+    assert (await client.list_jobs([JobState.PROCESSING, JobState.COMPLETING], count=0)).total == 0
     assert [len(page.jobs) for page in pages] == [100, 100, 30]
     assert len({job.uuid for page in pages for job in page.jobs}) == 230
 

@@ -10,13 +10,15 @@ from typing import Any
 from pydantic import SecretStr
 
 from runnerpool.api import names
-from runnerpool.api.times import format_time
 from runnerpool.api.pool import Pool
 from runnerpool.api.reasons import Reason
+from runnerpool.api.times import format_time
 from runnerpool.cluster import observe
 from runnerpool.cluster.errors import AlreadyExists, Conflict, NotFound
+from runnerpool.peertube.endpoint import Endpoint
 from runnerpool.planning.jobs import ServerReading
 from runnerpool.planning.queue import QueueUnknown
+from runnerpool.planning.server import ServerFacts
 from runnerpool.planning.snapshot import RunnerPod
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -224,6 +226,7 @@ class FakeLink:
     reading: ServerReading | QueueUnknown = field(default_factory=lambda: ServerReading(at=START))
     last_known: ServerReading | None = None
     rows: tuple[FakeRow, ...] | None = ()
+    facts: ServerFacts | None = None
     fail_register: Exception | None = None
     full_reads: int = 0
 
@@ -256,10 +259,18 @@ class FakeLinks:
     def __init__(self, link: FakeLink) -> None:
         self.link = link
         self.released = 0
+        self.endpoint: Endpoint | None = None
+        self.last_known: ServerReading | None = None
 
     def acquire(
-        self, key: object, server: object, credentials: object, wake: Callable[[], None], want: object
+        self,
+        key: object,
+        endpoint: Endpoint,
+        wake: Callable[[], None],
+        want: object,
+        last_known: ServerReading | None = None,
     ) -> FakeLink:
+        self.endpoint, self.last_known = endpoint, last_known
         return self.link
 
     def release(self, key: object) -> None:

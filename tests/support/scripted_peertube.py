@@ -15,6 +15,7 @@ from runnerpool.peertube.address import ServerAddress
 from runnerpool.peertube.client import PeerTubeClient
 from runnerpool.peertube.connection import open_http
 from runnerpool.peertube.credentials import Credentials
+from runnerpool.peertube.patience import Patience
 from runnerpool.peertube.session import Session
 from runnerpool.peertube.transport import Transport
 
@@ -156,19 +157,26 @@ class ScriptedPeerTube:
             for request in self.asked("POST", TOKEN)
         ]
 
-    def session(self, *, internal_url: str | None = None, telemetry: Counters | None = None) -> Session:
+    def session(
+        self,
+        *,
+        internal_url: str | None = None,
+        telemetry: Counters | None = None,
+        patience: Patience | None = None,
+        password: str = PASSWORD,
+    ) -> Session:
         """A session with this server."""
         address = ServerAddress.parse(URL, internal_url)
         http = open_http(address, transport=httpx.MockTransport(self.handle))
-        transport = Transport(address, http, telemetry or Counters())
-        return Session(transport, credentials(), draw=lambda low, high: low)
+        transport = Transport(address, http, telemetry or Counters(), patience=patience)
+        return Session(transport, credentials(password=password), draw=lambda low, high: low)
 
     def client(self, *, internal_url: str | None = None, telemetry: Counters | None = None) -> PeerTubeClient:
         """A client of this server."""
         return PeerTubeClient(self.session(internal_url=internal_url, telemetry=telemetry))
 
 
-def credentials(url: str = URL) -> Credentials:
+def credentials(url: str = URL, password: str = PASSWORD) -> Credentials:
     """The login that the scripts expect."""
-    values = {"url": url, "username": USERNAME, "password": PASSWORD}
+    values = {"url": url, "username": USERNAME, "password": password}
     return Credentials.from_secret({key: SecretStr(value) for key, value in values.items()}, server_url=url)

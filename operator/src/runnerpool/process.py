@@ -15,7 +15,7 @@ from runnerpool.cluster.api import KubeApi, load_configuration
 from runnerpool.cluster.errors import ClusterError
 from runnerpool.cluster.gateway import ClusterGateway
 from runnerpool.control.controller import Controller
-from runnerpool.control.poller import Pace
+from runnerpool.control.pace import Pace
 from runnerpool.control.pollers import Pollers
 from runnerpool.control.world import World
 from runnerpool.handlers import Watcher

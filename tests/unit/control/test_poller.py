@@ -12,18 +12,21 @@ import pytest
 from pydantic import SecretStr
 
 from runnerpool.api.reasons import Reason
-from runnerpool.control.poller import Pace, ServerPoller
+from runnerpool.control.pace import Pace
+from runnerpool.control.poller import ServerPoller
 from runnerpool.peertube.accounts import RegisteredRunner, RunnerAccount
 from runnerpool.peertube.client import ChangeMark, JobPage
-from runnerpool.peertube.errors import LoginRefused, PeerTubeError, RateLimited, ServerFailed, Unreachable
+from runnerpool.peertube.errors import LoginRefused, PeerTubeError, RateLimited, ServerFailed, TimedOut, Unreachable
 from runnerpool.peertube.reading import Want
 from runnerpool.planning.jobs import Job, JobState, ServerReading
 from runnerpool.planning.queue import QueueUnknown
+from runnerpool.planning.server import ServerFacts
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SERVER = "https://video.example.org"
 DOWN = Unreachable(Reason.SERVER_UNREACHABLE, "canned: unreachable")
 MIDNIGHT = START - timedelta(hours=12)
+MODERN = ServerFacts(version="8.2.1", remote_job_types=frozenset({"vod"}), filters_by_type=True)
 
 pytestmark = pytest.mark.looptime
 
@@ -47,14 +50,21 @@ class FakeServer:
     rows: tuple[RunnerAccount, ...] = ()
     seconds: float = 0.0
     error: Exception | None = None
+    hangs: bool = False
     looks: list[float] = field(default_factory=list)
     reads: list[float] = field(default_factory=list)
     wanted_types: list[Sequence[str]] = field(default_factory=list)
+    facts: ServerFacts = MODERN
+    facts_error: Exception | None = None
+    facts_asked: list[float] = field(default_factory=list)
     next_id: int = 100
     filters_types: bool = True
     closed: bool = False
 
     async def _answer(self) -> None:
+        if self.hangs:
+            await asyncio.sleep(10)
+            raise TimedOut(Reason.SERVER_TIMEOUT, "canned: silence")
         await asyncio.sleep(self.seconds)
         if self.error is not None:
             raise self.error
@@ -73,6 +83,13 @@ class FakeServer:
             self.wanted_types.append(types)
         await self._answer()
         return JobPage(total=len(found), jobs=found[start : start + count])
+
+    async def server_facts(self) -> ServerFacts:
+        self.facts_asked.append(asyncio.get_running_loop().time())
+        await self._answer()
+        if self.facts_error is not None:
+            raise self.facts_error
+        return self.facts
 
     async def list_runners(self) -> tuple[RunnerAccount, ...]:
         rows = self.rows
@@ -219,22 +236,22 @@ async def test_a_pause_after_a_failure_begins_at_its_end() -> None:
     async with polling(server):
         await asyncio.sleep(44)
 
-    assert server.looks == [0.0, 15.0, 35.0]
+    assert server.looks == [0.0, 15.0, 35.0]  # each look takes 10 s, then come 5 and 10
 
 
 async def test_no_rest_is_longer_than_the_longest_period_however_long_a_read_took() -> None:
     server = FakeServer(seconds=10.0)
     async with polling(server):
-        await asyncio.sleep(115)
+        await asyncio.sleep(125)
 
-    assert server.looks == [0.0, 110.0]  # five calls, then a minute
+    assert server.looks == [0.0, 120.0]  # six calls, then a minute
 
 
 async def test_a_request_during_a_read_brings_another() -> None:
     server = FakeServer(seconds=0.1)
-    async with polling(server) as poller:  # the first turn takes 0.5 s: five calls
+    async with polling(server) as poller:  # the first turn takes 0.6 s: six calls
         poller.request_full_read()
-        await asyncio.sleep(1.35)
+        await asyncio.sleep(1.65)
         assert len(server.reads) == 2  # after twice as long a rest
         await asyncio.sleep(0.05)
         poller.request_full_read()
@@ -281,6 +298,72 @@ async def test_a_failed_look_makes_the_queue_unknown_and_keeps_what_was_known() 
     assert subscriber.woken == [0.0, 5.0]
 
 
+async def test_while_the_queue_is_unknown_it_is_still_told_who_held_jobs() -> None:
+    held = replace(job(state=JobState.PROCESSING), runner="vod-1")
+    server = FakeServer(jobs=(held, job(2)))
+    async with polling(server) as poller:
+        server.error = DOWN
+        await asyncio.sleep(5)
+
+        assert unknown(poller).held == {"vod-1": 1}
+
+
+async def test_what_the_server_can_do_is_known_with_the_queue_and_asked_for_every_ten_minutes() -> None:
+    server, subscriber = FakeServer(), Subscriber()
+    async with polling(server, subscriber) as poller:
+        assert poller.facts == MODERN
+        await asyncio.sleep(1400)
+
+    assert server.facts_asked == [0.0, 600.0, 1200.0]
+    assert subscriber.woken == [0.0]
+
+
+async def test_a_server_that_was_set_otherwise_wakes_the_pools() -> None:
+    server, subscriber = FakeServer(), Subscriber()
+    async with polling(server, subscriber) as poller:
+        server.facts = replace(MODERN, remote_job_types=frozenset())
+        await asyncio.sleep(600)
+
+        assert poller.facts == server.facts
+    assert subscriber.woken == [0.0, 600.0]
+
+
+async def test_a_server_that_was_away_is_asked_again_what_it_can_do() -> None:
+    server = FakeServer()
+    async with polling(server) as poller:
+        server.error = DOWN
+        await asyncio.sleep(5)
+        server.error, server.facts = None, replace(MODERN, version="8.3.0")
+        await asyncio.sleep(5)
+
+        assert poller.facts == server.facts
+    assert server.facts_asked == [0.0, 10.0]
+
+
+async def test_the_queue_stays_unknown_until_it_is_known_what_the_server_can_do() -> None:
+    server = FakeServer(facts_error=DOWN)
+    async with polling(server) as poller:
+        assert unknown(poller).reason is Reason.SERVER_UNREACHABLE
+        assert poller.facts is None
+        server.facts_error = None
+        await asyncio.sleep(5)
+
+        assert isinstance(poller.reading, ServerReading)
+        assert poller.facts == MODERN
+
+
+async def test_what_was_known_of_the_server_serves_on_where_it_cannot_be_asked_for() -> None:
+    server = FakeServer()
+    async with polling(server) as poller:
+        await asyncio.sleep(590)
+        server.facts_error = DOWN
+        await asyncio.sleep(120)
+
+        assert isinstance(poller.reading, ServerReading)
+        assert poller.facts == MODERN
+    assert server.facts_asked == [0.0, 600.0, 660.0]
+
+
 async def test_a_read_that_fails_half_way_leaves_no_half_of_it() -> None:
     class HalfWay(FakeServer):
         async def list_jobs(
@@ -318,13 +401,30 @@ async def test_the_time_that_it_has_been_unknown_is_that_of_the_first_failure_in
         assert unknown(poller).since > START + timedelta(seconds=healed)
 
 
-async def test_failures_are_followed_by_growing_pauses_up_to_a_minute() -> None:
+async def test_failures_are_followed_by_growing_pauses_up_to_twelve_seconds() -> None:
     server = FakeServer(error=DOWN)
     async with polling(server):
-        await asyncio.sleep(400)
+        await asyncio.sleep(100)
 
     gaps = [later - earlier for earlier, later in pairwise(server.looks)]
-    assert gaps == [5.0, 10.0, 20.0, 40.0, *([60.0] * 5)]
+    assert gaps == [5.0, 10.0, *([12.0] * 7)]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 1.0], ids=["quick", "slow", "very slow"])
+async def test_a_server_that_hung_is_known_again_within_half_a_minute(seconds: float) -> None:
+    """The worst moment for a cure is just after a call has begun that hangs until its time is over."""
+    server = FakeServer(seconds=seconds)
+    async with polling(server) as poller:
+        await asyncio.sleep(600)
+        server.hangs = True
+        await asyncio.sleep(200)
+        looks = len(server.looks)
+        while len(server.looks) == looks:  # noqa: ASYNC110 - to the moment, in virtual time
+            await asyncio.sleep(0.01)
+        server.hangs = False
+        await asyncio.sleep(30)
+
+        assert isinstance(poller.reading, ServerReading)
 
 
 async def test_pauses_are_drawn_at_random_between_a_half_and_the_whole() -> None:
@@ -341,7 +441,7 @@ async def test_pauses_are_drawn_at_random_between_a_half_and_the_whole() -> None
     task.cancel()
     await asyncio.wait([task])
 
-    assert drawn == [(2.5, 5.0), (5.0, 10.0), (10.0, 20.0)]
+    assert drawn == [(2.5, 5.0), (5.0, 10.0), (6.0, 12.0)]
     assert server.looks == [0.0, 2.5, 7.5]
 
 
@@ -361,7 +461,7 @@ async def test_the_default_draw_stays_within_its_bounds() -> None:
 async def test_one_success_heals_at_once_and_forgets_the_pauses() -> None:
     server, subscriber = FakeServer(jobs=(job(),), error=DOWN), Subscriber()
     async with polling(server, subscriber) as poller:
-        await asyncio.sleep(70)  # looks at 0, 5, 15, 35; the next at 75
+        await asyncio.sleep(70)  # looks at 0, 5, 15, 27, 39, 51, 63; the next at 75
         server.error = None
         await asyncio.sleep(5)
 
@@ -374,15 +474,15 @@ async def test_one_success_heals_at_once_and_forgets_the_pauses() -> None:
 async def test_a_failure_after_a_success_begins_a_new_row_of_pauses() -> None:
     server = FakeServer(error=DOWN)
     async with polling(server) as poller:
-        await asyncio.sleep(20)  # looks at 0, 5, 15; the next at 35
+        await asyncio.sleep(20)  # looks at 0, 5, 15; the next at 27
         server.error = None
-        await asyncio.sleep(15)
+        await asyncio.sleep(7)
         poller.request_full_read()
         await asyncio.sleep(1)
         server.error = DOWN
         await asyncio.sleep(25)
 
-    assert server.looks == [0.0, 5.0, 15.0, 35.0, 36.0, 41.0, 46.0, 56.0]
+    assert server.looks == [0.0, 5.0, 15.0, 27.0, 28.0, 33.0, 38.0, 48.0]
 
 
 async def test_healing_reads_in_full_though_nothing_seems_to_have_changed() -> None:

@@ -6,20 +6,25 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from runnerpool.api.pool import SecretRef, Server
-from runnerpool.control.poller import Pace, ServerClient
+from runnerpool.control.pace import Pace
+from runnerpool.control.poller import ServerClient
 from runnerpool.control.pollers import Pollers
 from runnerpool.control.ports import Links, PoolKey
 from runnerpool.peertube.accounts import RegisteredRunner, RunnerAccount
 from runnerpool.peertube.address import ServerAddress
 from runnerpool.peertube.client import ChangeMark, JobPage
 from runnerpool.peertube.credentials import Credentials
+from runnerpool.peertube.endpoint import Endpoint
 from runnerpool.peertube.reading import Want
-from runnerpool.planning.jobs import ServerReading
+from runnerpool.peertube.trust import CaBundle
+from runnerpool.planning.jobs import Job, JobState, ServerReading
+from runnerpool.planning.queue import QueueUnknown
+from runnerpool.planning.server import ServerFacts
 
 pytestmark = pytest.mark.looptime
 
 URL = "https://video.example.org"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 A, B = PoolKey("media", "a"), PoolKey("other", "b")
 
 
@@ -41,6 +46,9 @@ class EmptyServer:
         self.looks += 1
         return ChangeMark(0, None)
 
+    async def server_facts(self) -> ServerFacts:
+        return ServerFacts(version="8.2.1", remote_job_types=frozenset(), filters_by_type=True)
+
     async def list_jobs(self, *_: object, **__: object) -> JobPage:
         return JobPage(total=0, jobs=())
 
@@ -61,11 +69,11 @@ class Servers:
     """Makes clients and remembers them."""
 
     def __init__(self) -> None:
-        self.made: list[tuple[ServerAddress, EmptyServer]] = []
+        self.made: list[tuple[Endpoint, EmptyServer]] = []
 
-    def __call__(self, address: ServerAddress, credentials: Credentials) -> ServerClient:
+    def __call__(self, endpoint: Endpoint) -> ServerClient:
         client = EmptyServer()
-        self.made.append((address, client))
+        self.made.append((endpoint, client))
         return client
 
 
@@ -78,13 +86,19 @@ def pollers(servers: Servers) -> Pollers:
     return Pollers(servers, clock=LoopClock(), pace=Pace(period=5))
 
 
-def server(url: str = URL, internal_url: str | None = None) -> Server:
-    return Server(url=url, internal_url=internal_url, credentials_ref=SecretRef(name="login"))
-
-
 def login(password: str = "one", username: str = "root", url: str = URL) -> Credentials:
     values = {"url": url, "username": username, "password": password}
     return Credentials.from_secret({key: SecretStr(value) for key, value in values.items()}, server_url=url)
+
+
+def endpoint(
+    url: str = URL,
+    internal_url: str | None = None,
+    credentials: Credentials | None = None,
+    ca_bundle: CaBundle | None = None,
+) -> Endpoint:
+    address = ServerAddress.parse(url, internal_url)
+    return Endpoint(address=address, credentials=credentials or login(url=url), ca_bundle=ca_bundle)
 
 
 def ignore() -> None:
@@ -94,8 +108,8 @@ def ignore() -> None:
 async def test_pools_with_the_same_server_and_login_share_one_poller(servers: Servers) -> None:
     every = pollers(servers)
 
-    first = every.acquire(A, server(), login(), ignore, Want())
-    second = every.acquire(B, server(), login(), ignore, Want())
+    first = every.acquire(A, endpoint(), ignore, Want())
+    second = every.acquire(B, endpoint(), ignore, Want())
     await asyncio.sleep(21)
 
     assert first is second
@@ -107,49 +121,57 @@ async def test_pools_with_the_same_server_and_login_share_one_poller(servers: Se
 async def test_the_origin_may_be_written_in_any_way(servers: Servers) -> None:
     every = pollers(servers)
 
-    first = every.acquire(A, server("https://video.example.org"), login(), ignore, Want())
+    first = every.acquire(A, endpoint("https://video.example.org"), ignore, Want())
 
-    assert every.acquire(B, server("https://Video.Example.Org:443"), login(), ignore, Want()) is first
+    assert every.acquire(B, endpoint("https://Video.Example.Org:443"), ignore, Want()) is first
     await every.close()
 
 
 @pytest.mark.parametrize(
-    ("other_server", "other_login"),
+    "other",
     [
-        (server(), login("two")),
-        (server(), login(username="other")),
-        (server(internal_url="http://peertube.media.svc:9000"), login()),
-        (server("https://b.example.org"), login(url="https://b.example.org")),
+        endpoint(credentials=login("two")),
+        endpoint(credentials=login(username="other")),
+        endpoint(internal_url="http://peertube.media.svc:9000"),
+        endpoint("https://b.example.org"),
+        endpoint(ca_bundle=CaBundle("one")),
     ],
-    ids=["password", "user", "internal address", "server"],
+    ids=["password", "user", "internal address", "server", "authorities"],
 )
-async def test_another_login_or_address_is_another_poller(
-    servers: Servers, other_server: Server, other_login: Credentials
-) -> None:
+async def test_another_login_address_or_trust_is_another_poller(servers: Servers, other: Endpoint) -> None:
     every = pollers(servers)
 
-    first = every.acquire(A, server(), login(), ignore, Want())
-    second = every.acquire(B, other_server, other_login, ignore, Want())
+    first = every.acquire(A, endpoint(), ignore, Want())
+    second = every.acquire(B, other, ignore, Want())
 
     assert first is not second
+    await every.close()
+
+
+async def test_pools_that_name_the_same_authorities_share_one_poller(servers: Servers) -> None:
+    every = pollers(servers)
+
+    first = every.acquire(A, endpoint(ca_bundle=CaBundle("one")), ignore, Want())
+
+    assert every.acquire(B, endpoint(ca_bundle=CaBundle("one")), ignore, Want()) is first
     await every.close()
 
 
 async def test_user_and_password_are_not_run_together(servers: Servers) -> None:
     every = pollers(servers)
 
-    first = every.acquire(A, server(), login(username="ab", password="c"), ignore, Want())
+    first = every.acquire(A, endpoint(credentials=login(username="ab", password="c")), ignore, Want())
 
-    assert every.acquire(B, server(), login(username="a", password="bc"), ignore, Want()) is not first
+    assert every.acquire(B, endpoint(credentials=login(username="a", password="bc")), ignore, Want()) is not first
     await every.close()
 
 
 async def test_acquiring_again_changes_nothing_but_what_is_looked_for(servers: Servers) -> None:
     every = pollers(servers)
-    first = every.acquire(A, server(), login(), ignore, Want())
+    first = every.acquire(A, endpoint(), ignore, Want())
     await asyncio.sleep(1)
 
-    again = every.acquire(A, server(), login(), ignore, Want(size=7))
+    again = every.acquire(A, endpoint(), ignore, Want(size=7))
 
     assert again is first
     assert len(servers.made) == 1
@@ -158,10 +180,10 @@ async def test_acquiring_again_changes_nothing_but_what_is_looked_for(servers: S
 
 async def test_a_changed_secret_moves_the_pool_and_ends_the_old_login(servers: Servers) -> None:
     every = pollers(servers)
-    old = every.acquire(A, server(), login("old"), ignore, Want())
+    old = every.acquire(A, endpoint(credentials=login("old")), ignore, Want())
     await asyncio.sleep(1)
 
-    new = every.acquire(A, server(), login("new"), ignore, Want())
+    new = every.acquire(A, endpoint(credentials=login("new")), ignore, Want())
     await asyncio.sleep(30)
 
     (_, old_client), (_, new_client) = servers.made
@@ -172,10 +194,28 @@ async def test_a_changed_secret_moves_the_pool_and_ends_the_old_login(servers: S
     await every.close()
 
 
+async def test_a_rotated_authority_makes_another_poller_that_knows_what_the_old_one_knew(servers: Servers) -> None:
+    every = pollers(servers)
+    old = every.acquire(A, endpoint(ca_bundle=CaBundle("old")), ignore, Want())
+    await asyncio.sleep(1)
+    job = Job(uuid="1", type="t", state=JobState.PROCESSING, priority=1, created=NOON, updated=NOON, runner="vod-1")
+    before = ServerReading(at=NOON, active=(job,))
+
+    new = every.acquire(A, endpoint(ca_bundle=CaBundle("new")), ignore, Want(), before)
+
+    assert new is not old
+    assert new.last_known is before
+    assert isinstance(new.reading, QueueUnknown)
+    assert new.reading.held == {"vod-1": 1}
+    await asyncio.sleep(1)
+    assert [client.closed for _, client in servers.made] == [True, False]
+    await every.close()
+
+
 async def test_the_last_pool_that_goes_ends_the_poller(servers: Servers) -> None:
     every = pollers(servers)
-    every.acquire(A, server(), login(), ignore, Want())
-    every.acquire(B, server(), login(), ignore, Want())
+    every.acquire(A, endpoint(), ignore, Want())
+    every.acquire(B, endpoint(), ignore, Want())
     await asyncio.sleep(1)
     _, client = servers.made[0]
 
@@ -196,8 +236,8 @@ async def test_releasing_an_unknown_pool_is_fine(servers: Servers) -> None:
 
 async def test_closing_ends_all_and_forgets_all_logins(servers: Servers) -> None:
     every = pollers(servers)
-    every.acquire(A, server(), login(), ignore, Want())
-    every.acquire(B, server(), login("two"), ignore, Want())
+    every.acquire(A, endpoint(), ignore, Want())
+    every.acquire(B, endpoint(credentials=login("two")), ignore, Want())
 
     await every.close()
 
@@ -206,7 +246,7 @@ async def test_closing_ends_all_and_forgets_all_logins(servers: Servers) -> None
 
 async def test_no_key_holds_or_shows_a_password(servers: Servers) -> None:
     every = pollers(servers)
-    every.acquire(A, server(), login("canary-password"), ignore, Want())
+    every.acquire(A, endpoint(credentials=login("canary-password")), ignore, Want())
 
     assert "canary" not in repr(every._entries)
     assert "canary" not in repr(every._of_pool)
@@ -216,5 +256,5 @@ async def test_no_key_holds_or_shows_a_password(servers: Servers) -> None:
 async def test_the_registry_is_what_the_pool_tasks_expect(servers: Servers) -> None:
     links: Links = pollers(servers)  # judged by mypy
 
-    assert links.acquire(A, server(), login(), ignore, Want()).rows is None
+    assert links.acquire(A, endpoint(), ignore, Want()).rows is None
     links.release(A)

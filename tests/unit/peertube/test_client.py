@@ -23,6 +23,7 @@ from support.scripted_peertube import (
     runner_row,
 )
 
+CONFIG = "/api/v1/config"
 MARK = "runnerpool mark"
 REGISTERED = Say(body={"id": 6, "runnerToken": "ptrt-canary"})
 
@@ -65,15 +66,6 @@ async def test_an_empty_queue_has_a_change_mark_too(server: ScriptedPeerTube) ->
     server.on("GET", JOBS, page())
 
     assert await server.client().change_mark() == ChangeMark(0, None)
-
-
-async def test_counting_fetches_no_rows(server: ScriptedPeerTube) -> None:
-    server.on("GET", JOBS, page(total=300_000))
-
-    assert await server.client().count_jobs(JobState.WAITING_FOR_PARENT_JOB) == 300_000
-    query = server.asked("GET", JOBS)[0].url.params
-    assert query["count"] == "0"
-    assert query.get_list("stateOneOf") == ["5"]
 
 
 async def test_job_types_are_asked_for_while_the_server_heeds_them(server: ScriptedPeerTube) -> None:
@@ -269,12 +261,35 @@ async def test_a_row_that_the_server_will_not_remove_is_an_error(server: Scripte
         await server.client().delete_runner(5)
 
 
-async def test_the_version_is_asked_for_without_a_login(server: ScriptedPeerTube) -> None:
-    server.on("GET", "/api/v1/config", Say(body={"serverVersion": "8.2.1", "instance": {}}))
+async def test_what_the_server_can_do_is_asked_for_with_the_login_that_lifts_the_rate_limit(
+    server: ScriptedPeerTube,
+) -> None:
+    server.on("GET", CONFIG, Say(body={"serverVersion": "8.2.1", "instance": {}}))
 
-    assert await server.client().server_version() == "8.2.1"
-    assert "Authorization" not in server.requests[0].headers
-    assert len(server.requests) == 1
+    facts = await server.client().server_facts()
+
+    assert (facts.version, facts.filters_by_type) == ("8.2.1", True)
+    assert server.asked("GET", CONFIG)[0].headers["Authorization"] == "Bearer canary-access-1"
+
+
+async def test_an_upgraded_server_is_asked_again_for_job_types(server: ScriptedPeerTube) -> None:
+    server.on("GET", CONFIG, *(Say(body={"serverVersion": version}) for version in ("6.3.0", "6.3.0", "8.2.1")))
+    server.on("GET", JOBS, page(job_row()))
+    client = server.client()
+    await client.server_facts()
+    await client.list_jobs([JobState.PENDING], types=["video-transcription"])
+
+    await client.server_facts()
+    assert not client.filters_types
+    await client.server_facts()
+    assert client.filters_types
+
+
+async def test_a_configuration_that_is_none_is_told(server: ScriptedPeerTube) -> None:
+    server.on("GET", CONFIG, problem(404))
+
+    with pytest.raises(InvalidResponse, match="404"):
+        await server.client().server_facts()
 
 
 async def test_a_closed_client_has_forgotten_the_registration_token(server: ScriptedPeerTube) -> None:

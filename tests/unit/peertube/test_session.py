@@ -14,9 +14,11 @@ from runnerpool.peertube.errors import (
     PeerTubeError,
     RateLimited,
     ServerFailed,
+    TimedOut,
     Unreachable,
     WrongHost,
 )
+from runnerpool.peertube.patience import Patience
 from runnerpool.peertube.telemetry import Operation
 from runnerpool.peertube.transport import Call
 from support.scripted_peertube import (
@@ -262,16 +264,100 @@ async def test_the_login_heeds_a_longer_wish_of_the_server(server: ScriptedPeerT
 
 
 @pytest.mark.looptime
-@pytest.mark.parametrize("trouble", [Say(502, b"<html>"), httpx.ConnectError("refused")])
+@pytest.mark.parametrize("down", [Say(502, b"<html>"), Say(200, b"<html>"), httpx.ConnectError("x"), TimeoutError()])
 async def test_a_server_that_was_down_is_logged_in_to_as_soon_as_it_is_back(
+    server: ScriptedPeerTube, down: Say | Exception
+) -> None:
+    server.on("GET", OAUTH_CLIENT, down)
+    session = server.session()
+    for _ in range(10):
+        with pytest.raises((ServerFailed, InvalidResponse, Unreachable, TimedOut)):
+            await session.request(CALL)
+        await asyncio.sleep(5)
+    server.on("GET", OAUTH_CLIENT, Say(body={"client_id": "c", "client_secret": "s"}))
+
+    assert (await session.request(CALL)).ok
+    assert len(server.forms()) == 1
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("trouble", [Say(502, b"<html>"), TimeoutError(), Say(200, b"cut off")])
+async def test_a_login_that_got_no_proper_answer_is_tried_again_soon_and_then_once_a_minute(
+    server: ScriptedPeerTube, trouble: Say | Exception
+) -> None:
+    server.on("POST", TOKEN, trouble)
+    session = server.session()
+    loop = asyncio.get_running_loop()
+    tried: list[float] = []
+
+    for _ in range(45):
+        before = len(server.forms())
+        with pytest.raises((ServerFailed, InvalidResponse, TimedOut)):
+            await session.request(CALL)
+        tried += [loop.time()] * (len(server.forms()) - before)
+        await asyncio.sleep(5)
+
+    assert tried == [0.0, 20.0, 80.0, 140.0, 200.0]
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("trouble", [Say(502, b"<html>"), httpx.ConnectError("x"), TimeoutError()])
+async def test_after_a_login_without_an_answer_another_call_shows_first_whether_the_server_is_back(
     server: ScriptedPeerTube, trouble: Say | Exception
 ) -> None:
     server.on("POST", TOKEN, trouble, tokens())
     session = server.session()
-    with pytest.raises((ServerFailed, Unreachable)):
+    with pytest.raises((ServerFailed, Unreachable, TimedOut)):
         await session.request(CALL)
+    await asyncio.sleep(20)
+    server.on("GET", OAUTH_CLIENT, problem(404))
 
+    with pytest.raises(InvalidResponse):
+        await session.request(CALL)
+    assert len(server.forms()) == 1
+    server.on("GET", OAUTH_CLIENT, Say(body={"client_id": "c", "client_secret": "s"}))
     assert (await session.request(CALL)).ok
+
+
+@pytest.mark.looptime
+async def test_a_refused_login_is_told_when_the_next_try_comes(server: ScriptedPeerTube) -> None:
+    server.on("POST", TOKEN, problem(400, "invalid_grant"))
+
+    with pytest.raises(LoginRefused, match="once a minute, and at once when the Secret has changed"):
+        await server.session().request(CALL)
+
+
+@pytest.mark.looptime
+async def test_a_refusal_is_remembered_when_the_same_login_comes_again_in_another_session(
+    server: ScriptedPeerTube,
+) -> None:
+    server.on("POST", TOKEN, problem(400, "invalid_grant"))
+    patience = Patience()
+    for _ in range(12):
+        session = server.session(patience=patience)
+        with pytest.raises(LoginRefused):
+            await session.request(CALL)
+        await session.aclose()
+        await asyncio.sleep(5)
+
+    assert len(server.forms()) == 1
+
+
+@pytest.mark.looptime
+async def test_an_expired_token_costs_one_refresh_and_a_rejected_login_one_try_a_minute(
+    server: ScriptedPeerTube,
+) -> None:
+    session = server.session()
+    await session.request(CALL)
+    server.on("GET", JOBS, problem(401, "invalid_token"))
+    server.on("POST", TOKEN, problem(400, "invalid_grant"))
+
+    for _ in range(24):
+        with pytest.raises(LoginRefused):
+            await session.request(CALL)
+        await asyncio.sleep(5)
+
+    assert [form["grant_type"] for form in server.forms()] == ["password", "refresh_token", "password", "password"]
 
 
 REFUSALS = [

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import json
 import ssl
 from datetime import UTC, datetime, timedelta
 
@@ -14,8 +13,9 @@ from pydantic import SecretStr
 from runnerpool.api.reasons import Reason
 from runnerpool.peertube.address import ServerAddress
 from runnerpool.peertube.connect import Connector
-from runnerpool.peertube.connection import default_tls, open_http
+from runnerpool.peertube.connection import open_http, tls_context
 from runnerpool.peertube.credentials import Credentials
+from runnerpool.peertube.endpoint import Endpoint
 from runnerpool.peertube.errors import (
     InvalidResponse,
     PeerTubeError,
@@ -29,7 +29,10 @@ from runnerpool.peertube.errors import (
 from runnerpool.peertube.failures import connection_failure
 from runnerpool.peertube.telemetry import Operation
 from runnerpool.peertube.transport import BODY_LIMIT_BYTES, CONNECTIONS, Answer, Call, Transport
+from runnerpool.peertube.trust import CaBundle
+from support import certificates
 from support.bad_server import Behaviour, answers, bad_server, endless, says, silent
+from support.certificates import Certificate
 from support.scripted_peertube import Counters
 
 BEARER = SecretStr("canary-bearer")
@@ -219,8 +222,9 @@ async def test_a_server_that_is_down_for_maintenance_is_left_alone_as_long_as_it
         await transport.send(CALL)
     assert caught.value.retry_after == 120
     await asyncio.sleep(119)
-    with pytest.raises(RateLimited):
+    with pytest.raises(ServerFailed, match="503") as caught:
         await transport.send(CALL)
+    assert caught.value.retry_after == 1
 
 
 async def test_cookies_of_the_server_are_not_kept() -> None:
@@ -269,66 +273,102 @@ async def test_a_cancelled_call_is_counted_and_stays_cancelled() -> None:
 
 CA = trustme.CA()
 OTHER_CA = trustme.CA()
+GOOD = certificates.of(CA.issue_cert("localhost"))
+BUNDLE = CaBundle.parse(CA.cert_pem.bytes().decode())
+BY_ITSELF = certificates.self_signed("localhost")
 
 
-def server_tls(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-    return context
-
-
-def client_tls() -> ssl.SSLContext:
-    context = default_tls()
-    CA.configure_trust(context)
-    return context
-
-
-async def ask_by_tls(certificate: trustme.LeafCert) -> Answer:
-    async with bad_server(answers("200 OK", b"{}"), tls=server_tls(certificate)) as server:
+async def ask_by_tls(certificate: Certificate, bundle: CaBundle = BUNDLE) -> Answer:
+    """Call a server that shows this certificate; one that is not accepted sees no request."""
+    async with bad_server(answers("200 OK", b"{}"), tls=certificate.server_context()) as server:
         try:
-            return await ask(f"https://localhost:{server.port}", tls=client_tls())
-        finally:
-            if certificate is not GOOD:
-                assert server.requests == []
+            return await ask(f"https://localhost:{server.port}", tls=tls_context(bundle))
+        except TLSFailed:
+            assert server.requests == []
+            raise
 
 
-GOOD = CA.issue_cert("localhost")
+@pytest.mark.parametrize(
+    ("certificate", "bundle"),
+    [
+        (GOOD, BUNDLE),
+        (certificates.of(CA.create_child_ca().issue_cert("localhost")), BUNDLE),
+        (GOOD, CaBundle.parse((OTHER_CA.cert_pem.bytes() + CA.cert_pem.bytes()).decode())),
+        (BY_ITSELF, CaBundle.parse(BY_ITSELF.chain[0].decode())),
+    ],
+    ids=["authority", "authority's child", "one of two authorities", "itself"],
+)
+async def test_a_certificate_that_the_bundle_vouches_for_is_accepted(
+    certificate: Certificate, bundle: CaBundle
+) -> None:
+    assert (await ask_by_tls(certificate, bundle)).ok
 
 
-async def test_a_certificate_of_a_trusted_authority_is_accepted() -> None:
-    assert (await ask_by_tls(GOOD)).ok
+IN_BUNDLE = "spec.server.caBundleRef"
+
+
+@pytest.mark.parametrize(
+    ("certificate", "fault", "remedy"),
+    [
+        (CA.issue_cert("localhost", not_after=datetime.now(UTC) - timedelta(days=1)), "has expired", "renew"),
+        (CA.issue_cert("localhost", not_before=datetime.now(UTC) + timedelta(days=1)), "is not valid yet", "clocks"),
+        (CA.issue_cert("canary.example.org"), "is for another host name", "certificate for the name"),
+        (OTHER_CA.issue_cert("localhost"), "is signed by an authority that is not trusted", IN_BUNDLE),
+    ],
+    ids=["expired", "not yet", "other host", "unknown authority"],
+)
+async def test_a_bad_certificate_is_told_by_its_fault_with_the_remedy_and_no_login_is_sent(
+    certificate: trustme.LeafCert, fault: str, remedy: str
+) -> None:
+    with pytest.raises(TLSFailed, match=fault) as caught:
+        await ask_by_tls(certificates.of(certificate))
+
+    assert caught.value.reason is Reason.TLS_ERROR
+    assert remedy in caught.value.message
+    assert "canary" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("certificate", "fault"),
     [
-        (CA.issue_cert("localhost", not_after=datetime.now(UTC) - timedelta(days=1)), "has expired"),
-        (CA.issue_cert("localhost", not_before=datetime.now(UTC) + timedelta(days=1)), "is not valid yet"),
-        (CA.issue_cert("canary.example.org"), "is for another host name"),
-        (OTHER_CA.issue_cert("localhost"), "is signed by an authority that is not trusted"),
+        (BY_ITSELF, "is self-signed"),
+        (certificates.without_chain(CA.create_child_ca().issue_cert("localhost")), "chain is incomplete"),
+        (
+            Certificate(
+                (leaf := OTHER_CA.issue_cert("localhost")).private_key_pem.bytes(),
+                [leaf.cert_chain_pems[0].bytes(), OTHER_CA.cert_pem.bytes()],
+            ),
+            "is signed by an authority that is not trusted",
+        ),
     ],
-    ids=["expired", "not yet", "other host", "unknown authority"],
+    ids=["self-signed", "incomplete", "unknown root"],
 )
-async def test_a_bad_certificate_is_told_by_its_fault_and_no_login_is_sent(
-    certificate: trustme.LeafCert, fault: str
+async def test_a_certificate_that_nobody_vouches_for_is_told_to_belong_into_the_bundle(
+    certificate: Certificate, fault: str
 ) -> None:
     with pytest.raises(TLSFailed, match=fault) as caught:
         await ask_by_tls(certificate)
 
-    assert caught.value.reason is Reason.TLS_ERROR
-    assert "canary" not in str(caught.value)
+    assert IN_BUNDLE in caught.value.message
+
+
+async def test_the_public_authorities_stay_trusted_beside_the_bundle() -> None:
+    public = {cert["serialNumber"] for cert in tls_context().get_ca_certs()}
+
+    assert public
+    assert public < {cert["serialNumber"] for cert in tls_context(BUNDLE).get_ca_certs()}
 
 
 async def test_a_plain_server_called_by_https_is_told_as_that() -> None:
     async with bad_server(says(b"HTTP/1.1 400 canary\r\n\r\n"), reads_request=False) as server:
         with pytest.raises(TLSFailed, match="port speaks HTTPS"):
-            await ask(f"https://localhost:{server.port}", tls=client_tls())
+            await ask(f"https://localhost:{server.port}", tls=tls_context(BUNDLE))
 
 
 async def test_old_tls_is_not_spoken() -> None:
-    assert default_tls().minimum_version == ssl.TLSVersion.TLSv1_2
-    assert default_tls().verify_mode == ssl.CERT_REQUIRED
-    assert default_tls().check_hostname
+    assert tls_context().minimum_version == ssl.TLSVersion.TLSv1_2
+    assert tls_context().verify_mode == ssl.CERT_REQUIRED
+    assert tls_context().check_hostname
 
 
 def test_a_certificate_fault_without_words_of_ours_is_told_by_its_number() -> None:
@@ -391,17 +431,76 @@ def test_the_message_names_both_addresses_where_there_are_two() -> None:
     assert str(address) == "PeerTube at https://video.example.org (called at http://peertube.media.svc:9000)"
 
 
-async def test_the_connector_puts_a_working_client_together() -> None:
-    counters = Counters()
-    body = json.dumps({"serverVersion": "8.2.1"}).encode()
-    async with bad_server(answers("200 OK", body)) as server:
-        address = ServerAddress.parse(f"http://127.0.0.1:{server.port}")
-        login = Credentials(origin=address.public, username="u", password=SecretStr("p"))
-        client = Connector(telemetry=counters)(address, login)
-        assert await client.server_version() == "8.2.1"
-        await client.aclose()
+@pytest.mark.looptime
+async def test_a_wish_without_end_is_cut_to_ten_minutes() -> None:
+    handler = httpx.MockTransport(lambda _: httpx.Response(429, headers={"Retry-After": "99999999"}))
+    address = ServerAddress.parse("https://video.example.org")
+    transport = Transport(address, open_http(address, transport=handler), Counters())
 
-    assert counters.requests == [(address.public.authority, "config", "200")]
+    with pytest.raises(RateLimited) as caught:
+        await transport.send(CALL)
+
+    assert caught.value.retry_after == 600
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("operation", [Operation.LOGIN, Operation.OAUTH_CLIENT])
+async def test_a_server_that_spares_itself_logins_is_asked_other_things(operation: Operation) -> None:
+    def server(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/login":
+            return httpx.Response(429, headers={"Retry-After": "300"})
+        return httpx.Response(200, stream=httpx.ByteStream(b"{}"))
+
+    address = ServerAddress.parse("https://video.example.org")
+    transport = Transport(address, open_http(address, transport=httpx.MockTransport(server)), Counters())
+
+    with pytest.raises(RateLimited):
+        await transport.send(Call(operation=operation, method="POST", path="/login"))
+
+    assert (await transport.send(CALL)).ok
+    with pytest.raises(RateLimited):
+        transport.patience.heed_for_logins()
+
+
+def endpoint(url: str, *, internal_url: str | None = None, ca_bundle: CaBundle | None = None) -> Endpoint:
+    address = ServerAddress.parse(url, internal_url)
+    login = Credentials(origin=address.public, username="u", password=SecretStr("p"))
+    return Endpoint(address=address, credentials=login, ca_bundle=ca_bundle)
+
+
+async def failure_of(connect: Connector, at: Endpoint) -> PeerTubeError:
+    """Why a client that is made anew gets no answer."""
+    client = connect(at)
+    with pytest.raises(PeerTubeError) as caught:
+        await client.change_mark()
+    await client.aclose()
+    return caught.value
+
+
+async def test_the_connector_makes_clients_that_trust_what_their_pool_names() -> None:
+    counters = Counters()
+    connect = Connector(telemetry=counters)
+    async with bad_server(answers("502 Bad Gateway", b""), tls=GOOD.server_context()) as server:
+        url = f"https://localhost:{server.port}"
+        distrusting = await failure_of(connect, endpoint(url))
+        trusting = await failure_of(connect, endpoint(url, ca_bundle=BUNDLE))
+
+    assert isinstance(distrusting, TLSFailed)
+    assert isinstance(trusting, ServerFailed)
+    assert counters.requests == [
+        (f"localhost:{server.port}", "oauth_client", "TLSError"),
+        (f"localhost:{server.port}", "oauth_client", "502"),
+    ]
+
+
+async def test_clients_of_one_server_heed_together_and_another_address_speaks_for_itself_alone() -> None:
+    connect = Connector()
+    async with bad_server(answers("429 Too Many", b"", "Retry-After: 300")) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        for at in (endpoint(url), endpoint(url), endpoint("https://video.example.org", internal_url=url)):
+            assert isinstance(await failure_of(connect, at), RateLimited)
+
+    assert len(server.requests) == 2
 
 
 async def test_a_closed_transport_says_so_and_sends_nothing() -> None:

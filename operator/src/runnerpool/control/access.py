@@ -1,4 +1,4 @@
-"""A pool's way to its server: the Secret that it names, and the shared poller that the Secret's login opens."""
+"""A pool's way to its server: the Secrets that it names, and the shared poller that they open."""
 
 from collections.abc import Callable
 
@@ -6,14 +6,27 @@ from runnerpool.api.pool import Pool
 from runnerpool.api.reasons import Reason
 from runnerpool.cluster.errors import NotFound
 from runnerpool.control.ports import Clock, Cluster, Links, PoolKey, ServerLink
+from runnerpool.peertube.address import ServerAddress
 from runnerpool.peertube.credentials import Credentials
-from runnerpool.peertube.errors import BadCredentials
+from runnerpool.peertube.endpoint import Endpoint
+from runnerpool.peertube.errors import BadCaBundle, BadCredentials, BadSecret
 from runnerpool.peertube.reading import Want
+from runnerpool.peertube.trust import CaBundle
+from runnerpool.planning.jobs import ServerReading
 from runnerpool.planning.queue import QueueUnknown
 
 
 class Access:
-    """Keeps one pool subscribed to the right poller while its Secret, or its URL, changes."""
+    """Keeps one pool subscribed to the right poller while its Secrets, or its URL, change.
+
+    A Secret that goes, or goes bad, ends the poller at once: its owner has taken the login back, and the operator keeps
+    no copy. What was known of the queue stays, so that who is busy is still told; nothing is made or removed by it.
+
+    Attributes:
+        ca_bundle: What the pool's pods are to trust besides the public authorities; None if it names nothing.
+        ca_bundle_known: False while the pool names a bundle that cannot be read: whether pods are out of date cannot
+            be told then, and new ones could not reach the server.
+    """
 
     def __init__(self, key: PoolKey, *, cluster: Cluster, links: Links, clock: Clock, wake: Callable[[], None]) -> None:
         self._key = key
@@ -21,29 +34,40 @@ class Access:
         self._links = links
         self._clock = clock
         self._wake = wake
+        self._link: ServerLink | None = None
+        self._last_known: ServerReading | None = None
         self._barred: QueueUnknown | None = None
+        self.ca_bundle: CaBundle | None = None
+        self.ca_bundle_known = False
 
     async def open(self, pool: Pool) -> ServerLink | QueueUnknown:
-        """The pool's link; or, while its Secret is no good, why the queue stays unknown.
+        """The pool's link; or, while one of its Secrets is no good, why the queue stays unknown.
 
         Raises:
             ClusterError: The API server would not say; the present link stays.
         """
+        self._remember()
         try:
-            credentials = await self._credentials(pool)
-        except BadCredentials as error:
+            await self._read_ca_bundle(pool)
+            endpoint = await self._endpoint(pool)
+        except BadSecret as error:
             self._links.release(self._key)
-            self._barred = self._same_or_new(error)
+            self._link, self._barred = None, self._same_or_new(error)
             return self._barred
         self._barred = None
-        return self._links.acquire(self._key, pool.spec.server, credentials, self._wake, _want(pool))
+        self._link = self._links.acquire(self._key, endpoint, self._wake, _want(pool), self._last_known)
+        return self._link
 
     def close(self) -> None:
         """Unsubscribe; the last pool of a server ends its poller."""
         self._links.release(self._key)
 
-    async def _credentials(self, pool: Pool) -> Credentials:
-        name = pool.spec.server.credentials_ref.name
+    def _remember(self) -> None:
+        if self._link is not None and self._link.last_known is not None:
+            self._last_known = self._link.last_known
+
+    async def _endpoint(self, pool: Pool) -> Endpoint:
+        server, name = pool.spec.server, pool.spec.server.credentials_ref.name
         try:
             values = await self._cluster.read_secret(pool.namespace, name)
         except NotFound as error:
@@ -51,12 +75,35 @@ class Access:
                 f"Secret {pool.namespace}/{name} does not exist; create it with the keys url, username and password"
             )
             raise BadCredentials(Reason.SECRET_NOT_FOUND, message) from error
-        return Credentials.from_secret(values, server_url=pool.spec.server.url)
+        return Endpoint(
+            address=ServerAddress.parse(server.url, server.internal_url),
+            credentials=Credentials.from_secret(values, server_url=server.url),
+            ca_bundle=self.ca_bundle,
+        )
 
-    def _same_or_new(self, error: BadCredentials) -> QueueUnknown:
+    async def _read_ca_bundle(self, pool: Pool) -> None:
+        reference = pool.spec.server.ca_bundle_ref
+        self.ca_bundle, self.ca_bundle_known = None, False
+        if reference is not None:
+            where = f"Secret {pool.namespace}/{reference.name}, key {reference.key}"
+            try:
+                values = await self._cluster.read_secret(pool.namespace, reference.name)
+            except NotFound:
+                values = {}
+            if reference.key not in values:
+                message = f"the CA bundle does not exist: put certificates in PEM into {where}"
+                raise BadCaBundle(Reason.CA_BUNDLE_NOT_FOUND, message)
+            try:
+                self.ca_bundle = CaBundle.parse(values[reference.key].get_secret_value())
+            except BadCaBundle as error:
+                raise BadCaBundle(error.reason, f"{where}: {error.message}") from None
+        self.ca_bundle_known = True
+
+    def _same_or_new(self, error: BadSecret) -> QueueUnknown:
         before = self._barred
         since = before.since if before is not None and before.reason is error.reason else self._clock.now()
-        return QueueUnknown(reason=error.reason, message=error.message, since=since)
+        held = self._last_known.held if self._last_known else {}
+        return QueueUnknown(reason=error.reason, message=error.message, since=since, held=held)
 
 
 def _want(pool: Pool) -> Want:

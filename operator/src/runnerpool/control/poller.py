@@ -8,15 +8,14 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections import deque
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from pydantic import SecretStr
 
 from runnerpool.api.reasons import Reason
+from runnerpool.control.pace import Pace, Rhythm
 from runnerpool.control.ports import Clock
 from runnerpool.peertube.accounts import RegisteredRunner, RunnerAccount
 from runnerpool.peertube.client import ChangeMark
@@ -24,17 +23,10 @@ from runnerpool.peertube.errors import PeerTubeError
 from runnerpool.peertube.reading import JobLister, Want, read_server
 from runnerpool.planning.jobs import Job, ServerReading
 from runnerpool.planning.queue import QueueUnknown
+from runnerpool.planning.server import ServerFacts
 
 _log = logging.getLogger(__name__)
 
-_SERVER_SHARE = 50
-"""A look may take a fiftieth of the period: 2 % of the server's time (70 ms a look were measured on a grown server)."""
-_REST_PER_WORK = 2
-"""Whatever is asked for, a server rests twice as long as the last look and read took."""
-_SHORTEST_REST_SECONDS = 1.0
-"""30 registrations within a second ask for one read, not for 30."""
-_ANSWERS_REMEMBERED = 5
-_ANSWERS_NEEDED = 3
 _RANDOM = secrets.SystemRandom()
 
 
@@ -43,6 +35,9 @@ class ServerClient(JobLister, Protocol):
 
     async def change_mark(self) -> ChangeMark:
         """A cheap look at whether anything has changed."""
+
+    async def server_facts(self) -> ServerFacts:
+        """What the server is able and told to do."""
 
     async def list_runners(self) -> tuple[RunnerAccount, ...]:
         """All runner rows."""
@@ -57,27 +52,13 @@ class ServerClient(JobLister, Protocol):
         """Forget all tokens and close all connections."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How often a server is asked. All in seconds.
-
-    Attributes:
-        period: From one look to the next, at least; a slow server is asked less often.
-        full_read: A full read is never older than this, while the server answers.
-        longest: No period and no back-off is longer than this, unless the server asks for it.
-    """
-
-    period: float = 5.0
-    full_read: float = 60.0
-    longest: float = 60.0
-
-
 class ServerPoller:
     """Reads one server's queue for ever, and makes the two writes through the same login.
 
     Attributes:
         reading: The queue as last read, or why it is unknown.
         last_known: The last reading that succeeded, however old: who is busy is still best told by it.
+        facts: What the server can do, as last told; never None once the queue is known.
     """
 
     def __init__(
@@ -87,26 +68,38 @@ class ServerPoller:
         *,
         clock: Clock,
         pace: Pace | None = None,
+        last_known: ServerReading | None = None,
         draw: Callable[[float, float], float] = _RANDOM.uniform,
     ) -> None:
+        """Bind a client to its server; nothing is asked yet.
+
+        Args:
+            server: What messages call it.
+            client: Makes the calls.
+            clock: The time of day.
+            pace: How often.
+            last_known: What an earlier poller of this server read last.
+            draw: A random number between two.
+        """
         self._server = server
         self._client = client
         self._clock = clock
         self._pace = pace or Pace()
-        self._draw = draw
+        self._rhythm = Rhythm(self._pace, draw)
         self._subscribers: dict[Hashable, tuple[Callable[[], None], Want]] = {}
         self._full_read_wanted = asyncio.Event()
         self._mark: ChangeMark | None = None
         self._full_read_at = float("-inf")
-        self._answer_seconds: deque[float] = deque(maxlen=_ANSWERS_REMEMBERED)
-        self._failures = 0
+        self._facts_at = float("-inf")
         self._rows: tuple[RunnerAccount, ...] | None = None
         self._rows_asked_at = float("-inf")
-        self.last_known: ServerReading | None = None
+        self.facts: ServerFacts | None = None
+        self.last_known = last_known
         self.reading: ServerReading | QueueUnknown = QueueUnknown(
             reason=Reason.NOT_YET_READ,
             message=f"the queue of {server} has not been read yet",
             since=clock.now(),
+            held=last_known.held if last_known else {},
         )
 
     @property
@@ -178,12 +171,11 @@ class ServerPoller:
         while True:
             began = loop.time()
             delay = await self._turn()
-            if self._failures:
+            if self._rhythm.failing:
                 await asyncio.sleep(delay)
                 continue
             worked = loop.time() - began
-            at_least = min(max(_SHORTEST_REST_SECONDS, worked * _REST_PER_WORK), self._pace.longest)
-            await self._rest(delay - worked, at_least=at_least)
+            await self._rest(delay - worked, at_least=self._rhythm.shortest_rest(worked))
 
     async def _turn(self) -> float:
         """Look, and read if there is something to read.
@@ -196,15 +188,15 @@ class ServerPoller:
             await self._look()
         except PeerTubeError as error:
             self._fail(error.reason, error.message, began)
-            return self._back_off(error.retry_after)
+            return self._rhythm.pause(error.retry_after)
         except Exception:  # noqa: BLE001 - it is logged, with its traceback
             # A fault of ours must not leave an old reading standing as if it were true.
             _log.exception("%s: reading it failed by a fault of the operator", self._server)
             message = f"a fault of the operator keeps it from reading {self._server}; please report its log"
             self._fail(Reason.RECONCILE_ERROR, message, began)
-            return self._back_off(None)
-        self._failures = 0
-        return self._period()
+            return self._rhythm.pause(None)
+        self._rhythm.worked()
+        return self._rhythm.period()
 
     async def _look(self) -> None:
         loop = asyncio.get_running_loop()
@@ -213,28 +205,51 @@ class ServerPoller:
         mark = await self._client.change_mark()
         if self._mark is not None:
             # The first look pays for connection and login too, which say nothing of what a look costs the server.
-            self._answer_seconds.append(loop.time() - began)
+            self._rhythm.answered(loop.time() - began)
         overdue = began - self._full_read_at >= self._pace.full_read
         wanted = self._full_read_wanted.is_set() or isinstance(self.reading, QueueUnknown)
         if not (wanted or overdue or mark != self._mark):
             return
         self._full_read_wanted.clear()
+        facts = await self._ask_facts(began)
         # Rows before pods: whoever lists pods after this reading sees the pod of every row that is no ghost.
         asked_at = loop.time()
         rows = await self._client.list_runners()
         wants = {want for _, want in self._subscribers.values()}
         reading = await read_server(self._client, wants, now=self._clock.now)
         self._mark, self._full_read_at = mark, began
-        self._publish(reading, rows, asked_at)
+        self._publish(facts, reading, rows, asked_at)
 
-    def _publish(self, reading: ServerReading, rows: tuple[RunnerAccount, ...], asked_at: float) -> None:
-        before, rows_before = self.reading, self._rows
+    async def _ask_facts(self, now: float) -> ServerFacts:
+        """What the server can do; it may have been upgraded while it was away.
+
+        Once it is known, it serves on where it cannot be asked for: the queue alone shows whether the server works.
+        """
+        recovered = isinstance(self.reading, QueueUnknown)
+        if self.facts is not None and not recovered and now - self._facts_at < self._pace.facts:
+            return self.facts
+        try:
+            facts = await self._client.server_facts()
+        except PeerTubeError as error:
+            if self.facts is None:
+                raise
+            _log.debug("%s: its configuration cannot be read: %s (%s)", self._server, error.message, error.reason)
+            return self.facts
+        self._facts_at = now
+        return facts
+
+    def _publish(
+        self, facts: ServerFacts, reading: ServerReading, rows: tuple[RunnerAccount, ...], asked_at: float
+    ) -> None:
+        before, rows_before, facts_before = self.reading, self._rows, self.facts
+        self.facts = facts
         self.reading = self.last_known = reading
         self._take_rows(rows, asked_at)
         if isinstance(before, QueueUnknown):
             seconds = (reading.at - before.since).total_seconds()
             _log.info("%s: the queue is known; it was not for %.0f s (%s)", self._server, seconds, before.reason)
-        if isinstance(before, QueueUnknown) or _gist(before) != _gist(reading) or rows_before != self._rows:
+        changed = isinstance(before, QueueUnknown) or _gist(before) != _gist(reading)
+        if changed or rows_before != self._rows or facts_before != facts:
             self._wake_all()
 
     def _rows_changed(self) -> None:
@@ -247,23 +262,14 @@ class ServerPoller:
             self._rows, self._rows_asked_at = rows, asked_at
 
     def _fail(self, reason: Reason, message: str, began: datetime) -> None:
-        self._failures += 1
+        self._rhythm.failed()
         before = self.reading
         since = before.since if isinstance(before, QueueUnknown) else began
-        self.reading = QueueUnknown(reason=reason, message=message, since=since)
+        held = self.last_known.held if self.last_known else {}
+        self.reading = QueueUnknown(reason=reason, message=message, since=since, held=held)
         if self.reading != before:
             _log.warning("%s: the queue is unknown: %s (%s)", self._server, message, reason)
             self._wake_all()
-
-    def _back_off(self, retry_after: float | None) -> float:
-        delay = min(self._pace.longest, self._period() * 2.0 ** min(self._failures - 1, 16))
-        delay = self._draw(delay / 2, delay)
-        return delay if retry_after is None else max(delay, retry_after + self._draw(0.0, 1.0))
-
-    def _period(self) -> float:
-        """What a look costs the server is told by the fastest of some: what slows one down may be ours or the net's."""
-        answer = min(self._answer_seconds) if len(self._answer_seconds) >= _ANSWERS_NEEDED else 0.0
-        return max(self._pace.period, min(self._pace.longest, answer * _SERVER_SHARE))
 
     async def _rest(self, seconds: float, *, at_least: float) -> None:
         """Wait; a request for a full read cuts it short, but not below `at_least`."""

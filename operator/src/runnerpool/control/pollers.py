@@ -1,29 +1,33 @@
 """Who shares which poller. A poller lives as long as some pool needs it."""
 
 import asyncio
-import hashlib
-import secrets
 from collections.abc import Callable
 from typing import NamedTuple
 
-from runnerpool.api.origin import Origin
-from runnerpool.api.pool import Server
-from runnerpool.control.poller import Pace, ServerClient, ServerPoller
+from runnerpool.control.pace import Pace
+from runnerpool.control.poller import ServerClient, ServerPoller
 from runnerpool.control.ports import Clock, PoolKey
 from runnerpool.peertube.address import ServerAddress
-from runnerpool.peertube.credentials import Credentials
+from runnerpool.peertube.endpoint import Endpoint
 from runnerpool.peertube.reading import Want
+from runnerpool.planning.jobs import ServerReading
 
-Connect = Callable[[ServerAddress, Credentials], ServerClient]
+Connect = Callable[[Endpoint], ServerClient]
 """Makes a client; raises BadCredentials if the login is for another origin."""
 
 
 class ServerKey(NamedTuple):
-    """What makes a server, and the login to it, the same for two pools."""
+    """What makes a server, the login to it, and the trust in it the same for two pools."""
 
-    public: Origin
-    internal: Origin | None
+    address: ServerAddress
     login: bytes
+    trust: str
+
+    @classmethod
+    def of(cls, endpoint: Endpoint) -> "ServerKey":
+        """Holds digests only."""
+        trust = endpoint.ca_bundle.digest if endpoint.ca_bundle else ""
+        return cls(endpoint.address, endpoint.credentials.digest, trust)
 
 
 class _Entry(NamedTuple):
@@ -42,31 +46,32 @@ class Pollers:
         self._entries: dict[ServerKey, _Entry] = {}
         self._of_pool: dict[PoolKey, ServerKey] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        # Logins are told apart by a digest that is of no use outside this process.
-        self._digest_key = secrets.token_bytes(32)
 
     def acquire(
-        self, key: PoolKey, server: Server, credentials: Credentials, wake: Callable[[], None], want: Want
+        self,
+        key: PoolKey,
+        endpoint: Endpoint,
+        wake: Callable[[], None],
+        want: Want,
+        last_known: ServerReading | None = None,
     ) -> ServerPoller:
-        """The poller of a pool's server; the same one as before while neither server nor login has changed.
+        """The poller of a pool's server; the same one as before while the endpoint has not changed.
 
         Args:
             key: The pool. It has one poller at a time: another one takes the place of the one before.
-            server: The pool's `spec.server`.
-            credentials: From the pool's Secret.
+            endpoint: The pool's server, login and authorities.
             wake: Called when something has changed on the server.
             want: What the pool looks for in the queue.
+            last_known: What the pool knew last of the queue: a new poller begins with it.
 
         Raises:
-            ValueError: The server's URLs are no origins.
             BadCredentials: The login is for another origin.
         """
-        address = ServerAddress.parse(server.url, server.internal_url)
-        server_key = ServerKey(address.public, address.internal, self._digest(credentials))
+        server_key = ServerKey.of(endpoint)
         if self._of_pool.get(key) not in {None, server_key}:
             self.release(key)
         if server_key not in self._entries:
-            self._entries[server_key] = self._start(address, credentials)
+            self._entries[server_key] = self._start(endpoint, last_known)
         self._of_pool[key] = server_key
         poller = self._entries[server_key].poller
         poller.subscribe(key, wake, want)
@@ -91,14 +96,11 @@ class Pollers:
             self.release(key)
         await asyncio.gather(*self._ending)
 
-    def _start(self, address: ServerAddress, credentials: Credentials) -> _Entry:
-        client = self._connect(address, credentials)
-        poller = ServerPoller(str(address.public), client, clock=self._clock, pace=self._pace)
-        return _Entry(poller, client, asyncio.create_task(poller.run(), name=f"poller of {address.public}"))
-
-    def _digest(self, credentials: Credentials) -> bytes:
-        login = (credentials.username, credentials.password.get_secret_value())
-        return hashlib.blake2b(repr(login).encode(), key=self._digest_key).digest()
+    def _start(self, endpoint: Endpoint, last_known: ServerReading | None) -> _Entry:
+        server = str(endpoint.address.public)
+        client = self._connect(endpoint)
+        poller = ServerPoller(server, client, clock=self._clock, pace=self._pace, last_known=last_known)
+        return _Entry(poller, client, asyncio.create_task(poller.run(), name=f"poller of {server}"))
 
 
 async def _end(entry: _Entry) -> None:

@@ -8,14 +8,15 @@ from pydantic import SecretStr
 
 from runnerpool.api.conditions import Condition
 from runnerpool.api.identity import PoolIdentity
-from runnerpool.api.pool import Pool, Server
+from runnerpool.api.pool import Pool
 from runnerpool.api.reasons import Reason
 from runnerpool.peertube.accounts import RunnerAccount
-from runnerpool.peertube.credentials import Credentials
+from runnerpool.peertube.endpoint import Endpoint
 from runnerpool.peertube.reading import Want
 from runnerpool.planning.jobs import ServerReading
 from runnerpool.planning.plan import Plan
 from runnerpool.planning.queue import QueueUnknown
+from runnerpool.planning.server import ServerFacts
 from runnerpool.planning.snapshot import PoolSnapshot, RunnerPod
 
 
@@ -119,6 +120,10 @@ class ServerLink(Protocol):
         """The last reading that succeeded, however old."""
 
     @property
+    def facts(self) -> ServerFacts | None:
+        """What the server can do, as last told; never None once its queue was read."""
+
+    @property
     def rows(self) -> tuple[RunnerAccount, ...] | None:
         """All runner rows of the server as last listed; None before the first time."""
 
@@ -136,12 +141,17 @@ class ServerLink(Protocol):
 
 
 class Links(Protocol):
-    """The shared pollers, one a server and login."""
+    """The shared pollers, one an endpoint."""
 
     def acquire(
-        self, key: PoolKey, server: Server, credentials: Credentials, wake: Callable[[], None], want: Want
+        self,
+        key: PoolKey,
+        endpoint: Endpoint,
+        wake: Callable[[], None],
+        want: Want,
+        last_known: ServerReading | None = None,
     ) -> ServerLink:
-        """The pool's link; the same one as before while neither server nor login has changed."""
+        """The pool's link; the same one as before while the endpoint has not changed."""
 
     def release(self, key: PoolKey) -> None:
         """The pool needs its link no more; unknown keys are fine."""

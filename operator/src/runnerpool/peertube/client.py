@@ -8,17 +8,14 @@ from http import HTTPStatus
 from runnerpool.api.reasons import Reason
 from runnerpool.peertube.accounts import RegisteredRunner, RunnerAccount
 from runnerpool.peertube.errors import InvalidResponse, RegistrationFailed
+from runnerpool.peertube.facts import facts_of
 from runnerpool.peertube.registration import Registrar
 from runnerpool.peertube.session import Session
 from runnerpool.peertube.telemetry import Operation
 from runnerpool.peertube.transport import Answer, Call
-from runnerpool.peertube.wire import (
-    WireConfig,
-    WireJobs,
-    WireRunners,
-    decode,
-)
+from runnerpool.peertube.wire import WireConfig, WireJobs, WireRunners, decode
 from runnerpool.planning.jobs import Job, JobState
+from runnerpool.planning.server import ServerFacts
 
 PAGE_SIZE = 100
 """The server refuses a larger `count` with 400 (recording 17)."""
@@ -59,25 +56,29 @@ class PeerTubeClient:
         self._session = session
         self._registrar = Registrar(session)
         self._filters_types = True
+        self._version = ""
 
     async def aclose(self) -> None:
         """Forget all tokens and close all connections."""
         self._registrar = Registrar(self._session)
         await self._session.aclose()
 
-    async def server_version(self) -> str:
-        """The server's version, such as `8.2.1`; asked without a login."""
-        answer = await self._session.anonymous(Call(operation=Operation.CONFIG, method="GET", path=f"{_API}/config"))
-        return decode(WireConfig, self._session.expect_ok(answer).body, self._session.server).server_version
+    async def server_facts(self) -> ServerFacts:
+        """What the server is able and told to do.
+
+        It takes no login; ours lifts the rate limit, which all runners behind one address would share with us.
+        """
+        answer = await self._session.request(Call(operation=Operation.CONFIG, method="GET", path=f"{_API}/config"))
+        facts = facts_of(decode(WireConfig, self._session.expect_ok(answer).body, self._session.server))
+        if facts.version != self._version:
+            # Another version may heed what the one before ignored.
+            self._version, self._filters_types = facts.version, True
+        return facts
 
     async def change_mark(self) -> ChangeMark:
         """A cheap look at whether anything has changed."""
         page = await self._jobs(Operation.CHANGE_MARK, ACTIVE_STATES, sort="-updatedAt", count=1)
         return ChangeMark(page.total, max((job.updated for job in page.jobs), default=None))
-
-    async def count_jobs(self, *states: JobState) -> int:
-        """How many jobs are in these states."""
-        return (await self._jobs(Operation.LIST_JOBS, states, sort="-updatedAt", count=0)).total
 
     async def list_jobs(
         self,

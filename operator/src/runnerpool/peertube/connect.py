@@ -1,12 +1,13 @@
-"""From an address and a login to a client: how the parts of this package fit together."""
+"""From an endpoint to a client: how the parts of this package fit together."""
 
 import ssl
 from dataclasses import dataclass, field
 
 from runnerpool.peertube.address import ServerAddress
 from runnerpool.peertube.client import PeerTubeClient
-from runnerpool.peertube.connection import default_tls, open_http
-from runnerpool.peertube.credentials import Credentials
+from runnerpool.peertube.connection import open_http, tls_context
+from runnerpool.peertube.endpoint import Endpoint
+from runnerpool.peertube.patience import Patience
 from runnerpool.peertube.session import Session
 from runnerpool.peertube.telemetry import NoTelemetry, Telemetry
 from runnerpool.peertube.transport import Transport
@@ -14,16 +15,25 @@ from runnerpool.peertube.transport import Transport
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
-    """Makes clients. Whom to trust is read once, as loading the authorities takes tens of milliseconds."""
+    """Makes clients; those of one server share its `Patience`, whoever they log in as.
+
+    The public authorities are read once, as that takes tens of milliseconds.
+    """
 
     telemetry: Telemetry = field(default_factory=NoTelemetry)
-    tls: ssl.SSLContext = field(default_factory=default_tls)
+    tls: ssl.SSLContext = field(default_factory=tls_context)
+    # By both addresses: whoever may name an internal one must not speak for the server that others call. Kept for good,
+    # or a Secret that comes and goes would be tried at each of its comings; some hundred bytes each.
+    _patience: dict[ServerAddress, Patience] = field(default_factory=dict)
 
-    def __call__(self, address: ServerAddress, credentials: Credentials) -> PeerTubeClient:
+    def __call__(self, endpoint: Endpoint) -> PeerTubeClient:
         """A client that has sent nothing yet; whoever asks for it closes it.
 
         Raises:
             BadCredentials: The login is for another origin.
         """
-        http = open_http(address, tls=self.tls)
-        return PeerTubeClient(Session(Transport(address, http, self.telemetry), credentials))
+        address, bundle = endpoint.address, endpoint.ca_bundle
+        http = open_http(address, tls=self.tls if bundle is None else tls_context(bundle))
+        patience = self._patience.setdefault(address, Patience())
+        transport = Transport(address, http, self.telemetry, patience=patience)
+        return PeerTubeClient(Session(transport, endpoint.credentials))

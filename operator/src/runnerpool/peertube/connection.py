@@ -8,6 +8,7 @@ import httpx
 from runnerpool import __version__
 from runnerpool.peertube.address import ServerAddress
 from runnerpool.peertube.transport import CONNECTIONS, TOTAL_TIMEOUT_SECONDS
+from runnerpool.peertube.trust import CaBundle
 
 USER_AGENT = f"runnerpool/{__version__}"
 """PeerTube records it with each login session (since 7.3), where an administrator should recognise it."""
@@ -46,8 +47,19 @@ def open_http(
     )
 
 
-def default_tls() -> ssl.SSLContext:
-    """Certificates are verified, always; TLS 1.2 or newer."""
+def tls_context(bundle: CaBundle | None = None) -> ssl.SSLContext:
+    """Certificates are verified, always; TLS 1.2 or newer.
+
+    Args:
+        bundle: Trusted as well as the public authorities, not instead of them: a server that moves to a public
+            certificate, as many do in time, keeps working, and so it is with Node's NODE_EXTRA_CA_CERTS in the pods.
+    """
     context = httpx.create_ssl_context(trust_env=False)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Python 3.13 sets both by default. Node, which the runner runs on, sets neither: a certificate that only one of
+    # the two accepts would make pods that never get ready, or none where they would work. Many private authorities
+    # lack extensions that "strict" asks for.
+    context.verify_flags &= ~(ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN)
+    if bundle is not None:
+        context.load_verify_locations(cadata=bundle.pem)
     return context

@@ -71,5 +71,13 @@ class RegistrationFailed(PeerTubeError):
     """A runner could not be registered."""
 
 
-class BadCredentials(PeerTubeError):
-    """The Secret is no good as it stands: nothing was sent."""
+class BadSecret(PeerTubeError):
+    """A Secret of the pool's author is no good as it stands: nothing was sent."""
+
+
+class BadCredentials(BadSecret):
+    """The login cannot be read, or is for another server."""
+
+
+class BadCaBundle(BadSecret):
+    """The authorities to trust cannot be read."""

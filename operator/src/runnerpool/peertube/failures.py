@@ -8,17 +8,23 @@ from runnerpool.api.reasons import Reason
 from runnerpool.peertube.address import ServerAddress
 from runnerpool.peertube.errors import PeerTubeError, TLSFailed, Unreachable
 
-# OpenSSL's X509_V_ERR codes (openssl-verification-options(1)) that administrators meet.
+_RENEW = "renew it on the server"
+_NAME_THE_AUTHORITY = "name the authority's certificate in spec.server.caBundleRef"
+_COMPLETE = f"{_NAME_THE_AUTHORITY}, or have the server send the whole chain"
+_OTHER_NAME = "the server needs a certificate for the name that it is called by"
+
+# OpenSSL's X509_V_ERR codes (openssl-verification-options(1)) that administrators meet, and what to do.
 _CERTIFICATE_FAULTS = {
-    9: "is not valid yet",
-    10: "has expired",
-    18: "is self-signed",
-    19: "is signed by an authority that is not trusted",
-    20: "is signed by an authority that is not trusted, or its chain is incomplete",
-    21: "is signed by an authority that is not trusted, or its chain is incomplete",
-    23: "has been revoked",
-    62: "is for another host name",
-    64: "is for another IP address",
+    2: ("is signed by an authority that is not trusted, or its chain is incomplete", _COMPLETE),
+    9: ("is not valid yet", "see whether the clocks are right"),
+    10: ("has expired, or that of its authority has", _RENEW),
+    18: ("is self-signed", "name it in spec.server.caBundleRef, or give the server another one"),
+    19: ("is signed by an authority that is not trusted", _NAME_THE_AUTHORITY),
+    20: ("is signed by an authority that is not trusted, or its chain is incomplete", _COMPLETE),
+    21: ("is signed by an authority that is not trusted, or its chain is incomplete", _COMPLETE),
+    23: ("has been revoked", _RENEW),
+    62: ("is for another host name", _OTHER_NAME),
+    64: ("is for another IP address", _OTHER_NAME),
 }
 
 
@@ -26,9 +32,9 @@ def connection_failure(error: BaseException, address: ServerAddress) -> PeerTube
     """The domain error for a call that got no answer."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            fault = _CERTIFICATE_FAULTS.get(cause.verify_code, f"is not accepted (OpenSSL code {cause.verify_code})")
-            message = f"the certificate of {address} {fault}; renew or correct it on the server"
-            return TLSFailed(Reason.TLS_ERROR, message)
+            unknown = (f"is not accepted (OpenSSL code {cause.verify_code})", "correct it on the server")
+            fault, remedy = _CERTIFICATE_FAULTS.get(cause.verify_code, unknown)
+            return TLSFailed(Reason.TLS_ERROR, f"the certificate of {address} {fault}; {remedy}")
         if isinstance(cause, ssl.SSLError):
             return TLSFailed(
                 Reason.TLS_ERROR,

@@ -15,6 +15,7 @@ _CLIENT_PATH = "/api/v1/oauth-clients/local"
 _TOKEN_PATH = "/api/v1/users/token"  # noqa: S105 - a path
 _INVALID_CLIENT = "invalid_client"
 _MISSING_TWO_FACTOR = "missing_two_factor"
+_NEXT_TRY = "It is tried again once a minute, and at once when the Secret has changed"
 
 
 class Grants:
@@ -25,11 +26,20 @@ class Grants:
         self._credentials = credentials
         self._client: WireOAuthClient | None = None
 
+    async def prepare(self) -> None:
+        """Have the server's OAuth client at hand, which counts for no login.
+
+        Raises:
+            PeerTubeError: As `Transport.send`; WrongHost, InvalidResponse.
+        """
+        if self._client is None:
+            self._client = await self._fetch_client()
+
     async def password(self) -> WireTokens:
         """Log in.
 
         Raises:
-            PeerTubeError: As `Transport.send`; LoginRefused, WrongHost, InvalidResponse.
+            PeerTubeError: As `prepare`; LoginRefused.
         """
         answer = await self._grant(
             {
@@ -59,15 +69,15 @@ class Grants:
         return answer
 
     async def _ask(self, form: dict[str, str]) -> Answer:
-        if self._client is None:
-            self._client = await self._fetch_client()
-        identity = {
-            "client_id": self._client.client_id,
-            "client_secret": self._client.client_secret.get_secret_value(),
-        }
-        return await self._transport.send(
+        client = self._client or await self._fetch_client()
+        identity = {"client_id": client.client_id, "client_secret": client.client_secret.get_secret_value()}
+        # Kept only if the server answers: else the next login begins with a call that shows whether it is back.
+        self._client = None
+        answer = await self._transport.send(
             Call(operation=Operation.LOGIN, method="POST", path=_TOKEN_PATH, form=identity | form)
         )
+        self._client = client
+        return answer
 
     async def _fetch_client(self) -> WireOAuthClient:
         answer = await self._transport.send(Call(operation=Operation.OAUTH_CLIENT, method="GET", path=_CLIENT_PATH))
@@ -89,7 +99,7 @@ class Grants:
             return LoginRefused(
                 Reason.OTP_REQUIRED,
                 f"{self._transport.address} asks for a one-time password; name an account without two-factor "
-                "authentication",
+                f"authentication. {_NEXT_TRY}",
                 status=answer.status,
             )
         if answer.status == HTTPStatus.NOT_FOUND:
@@ -97,7 +107,7 @@ class Grants:
         return LoginRefused(
             Reason.CREDENTIALS_REJECTED,
             f"{self._transport.address} does not log the account of the Secret in ({answer.status}); correct its "
-            "username and password, and see whether the account is blocked",
+            f"username and password, and see whether the account is blocked. {_NEXT_TRY}",
             status=answer.status,
         )
 

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-LONGEST_WAIT_SECONDS = 3600.0
-"""A longer wish is cut to this, lest a slip of the server silences the operator until it is restarted."""
+LONGEST_WAIT_SECONDS = 600.0
+"""A longer wish is cut to this, lest a slip, or a server that means ill, silences the operator for long. PeerTube's own
+longest is 300 s, for logins."""
 
 
 def retry_after_seconds(header: str | None, now: datetime | None = None) -> float | None:
-    """Seconds to wait, 0 … 3600; None if the header is absent or unreadable.
+    """Seconds to wait, 0 … 600; None if the header is absent or unreadable.
 
     Args:
         header: The header's value.

@@ -1,12 +1,13 @@
 """An administrator's login at one server: OAuth's password grant, refreshed, kept in memory alone.
 
-PeerTube has no API keys; runners may be managed with an administrator's login only. It allows 15 logins in 5 minutes
-from one address, renewals included, and every renewal revokes the tokens before (server/core/lib/auth/oauth-model.ts).
+PeerTube has no API keys; runners may be managed with an administrator's login only. Every renewal revokes the tokens
+before (server/core/lib/auth/oauth-model.ts).
 """
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -20,24 +21,16 @@ from runnerpool.peertube.errors import (
     InvalidResponse,
     LoginRefused,
     PeerTubeError,
-    RateLimited,
-    TimedOut,
 )
 from runnerpool.peertube.grants import Grants
+from runnerpool.peertube.patience import LOGIN_PAUSE_SECONDS
 from runnerpool.peertube.transport import Answer, Call, Transport
 from runnerpool.peertube.wire import WireTokens
-
-LOGIN_PAUSE_SECONDS = 60.0
-"""After a login that failed, no other is tried for so long: 5 in 5 minutes, a third of what the server allows."""
 
 # The share of a token's life after which it is renewed, before the server refuses it. Drawn at random, so that
 # operators that were started together drift apart.
 _RENEW_BETWEEN = (0.8, 0.95)
 _RANDOM = secrets.SystemRandom()
-
-# Failures that the server may have counted as a login. The others never reached it, and it should be asked as soon as
-# it is back.
-_COUNTED = (LoginRefused, RateLimited, TimedOut, InvalidResponse)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +38,6 @@ class _Tokens:
     access: SecretStr
     refresh: SecretStr | None
     renew_at: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pause:
-    error: PeerTubeError
-    until: float
 
 
 class Session:
@@ -74,11 +61,12 @@ class Session:
                 f"the login is for {credentials.origin}, not for {transport.address}; nothing was sent",
             )
         self._transport = transport
+        self._patience = transport.patience
+        self._login = credentials.digest
         self._grants = Grants(transport, credentials)
         self._draw = draw
         self._lock = asyncio.Lock()
         self._tokens: _Tokens | None = None
-        self._pause: _Pause | None = None
 
     @property
     def server(self) -> str:
@@ -89,14 +77,6 @@ class Session:
         """Forget the tokens and close all connections."""
         self._tokens = None
         await self._transport.aclose()
-
-    async def anonymous(self, call: Call) -> Answer:
-        """Make a call that needs no login.
-
-        Raises:
-            PeerTubeError: As `Transport.send`.
-        """
-        return await self._transport.send(call)
 
     async def request(self, call: Call) -> Answer:
         """Make a call as the administrator; a token that the server refuses is renewed, once.
@@ -146,7 +126,6 @@ class Session:
             if tokens is not None and now < tokens.renew_at:
                 return tokens
             try:
-                self._heed_pause(now)
                 self._tokens = await self._renewed()
             except PeerTubeError:
                 if tokens is None:
@@ -156,13 +135,18 @@ class Session:
             return self._tokens
 
     async def _renewed(self) -> _Tokens:
+        self._patience.heed_for_logins()
+        with self._failures_counted():
+            await self._grants.prepare()
+        self._patience.begin_login(self._login)
         try:
-            fresh = await self._granted()
+            with self._failures_counted():
+                fresh = await self._granted()
         except PeerTubeError as error:
-            self._note_failure(error)
+            self._patience.login_failed(self._login, error)
             raise
-        self._transport.telemetry.peertube_login(self._transport.address.host_header, "success")
-        self._pause = None
+        self._patience.login_worked(self._login)
+        self._count("success")
         lifetime = fresh.expires_in * self._draw(*_RENEW_BETWEEN)
         # A server that says "one second" is answered by its own 401s, not by a login before each call.
         renew_at = asyncio.get_running_loop().time() + max(lifetime, LOGIN_PAUSE_SECONDS)
@@ -175,19 +159,6 @@ class Session:
         fresh = await self._grants.refresh(refresh) if refresh is not None else None
         return fresh if fresh is not None else await self._grants.password()
 
-    def _heed_pause(self, now: float) -> None:
-        if self._pause is None or now >= self._pause.until:
-            return
-        error = self._pause.error
-        raise type(error)(error.reason, error.message, retry_after=self._pause.until - now, status=error.status)
-
-    def _note_failure(self, error: PeerTubeError) -> None:
-        self._transport.telemetry.peertube_login(self._transport.address.host_header, str(error.reason))
-        if not isinstance(error, _COUNTED):
-            return
-        pause = max(LOGIN_PAUSE_SECONDS, error.retry_after or 0.0)
-        self._pause = _Pause(error=error, until=asyncio.get_running_loop().time() + pause)
-
     def _refused_again(self, tokens: _Tokens) -> LoginRefused:
         error = LoginRefused(
             Reason.CREDENTIALS_REJECTED,
@@ -197,5 +168,17 @@ class Session:
         )
         if self._tokens is tokens:
             self._tokens = None
-            self._note_failure(error)
+            self._patience.login_failed(self._login, error)
+            self._count(str(error.reason))
         return error
+
+    @contextmanager
+    def _failures_counted(self) -> Iterator[None]:
+        try:
+            yield
+        except PeerTubeError as error:
+            self._count(str(error.reason))
+            raise
+
+    def _count(self, result: str) -> None:
+        self._transport.telemetry.peertube_login(self._transport.address.host_header, result)

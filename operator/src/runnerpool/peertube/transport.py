@@ -21,6 +21,7 @@ from runnerpool.peertube.errors import (
     Unreachable,
 )
 from runnerpool.peertube.failures import connection_failure
+from runnerpool.peertube.patience import Patience
 from runnerpool.peertube.retry_after import retry_after_seconds
 from runnerpool.peertube.telemetry import Operation, Telemetry
 
@@ -33,6 +34,7 @@ CONNECTIONS = 4
 """Calls at a time to one server."""
 
 _KNOWN_CODES = frozenset(HTTPStatus)
+_LOGIN_STEPS = frozenset({Operation.OAUTH_CLIENT, Operation.LOGIN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +77,23 @@ class Transport:
         http: httpx.AsyncClient,
         telemetry: Telemetry,
         *,
+        patience: Patience | None = None,
         total_timeout: float = TOTAL_TIMEOUT_SECONDS,
     ) -> None:
+        """Bind an HTTP client to its server.
+
+        Args:
+            address: Where the server is.
+            http: Made by `open_http`.
+            telemetry: Where calls are counted.
+            patience: What all clients of this server heed; one of its own by default.
+            total_timeout: For a whole call, in seconds.
+        """
         self.address = address
         self.telemetry = telemetry
+        self.patience = patience or Patience()
         self._http = http
         self._total_timeout = total_timeout
-        self._not_before = float("-inf")
         self._closed = False
         # Waiting for a free connection is our own doing and must not count as the server's slowness.
         self._room = asyncio.Semaphore(CONNECTIONS)
@@ -95,8 +107,8 @@ class Transport:
         """Make one call; 2xx and 4xx come back, all else is an error.
 
         Raises:
-            PeerTubeError: Unreachable, TimedOut, TLSFailed, Redirected, RateLimited (also, without a call, until the
-                time is over that the server asked for), ServerFailed, InvalidResponse.
+            PeerTubeError: Unreachable, TimedOut, TLSFailed, Redirected, RateLimited, ServerFailed (both also without a
+                call, until the time is over that the server asked for), InvalidResponse.
         """
         async with self._room:
             self._check_open()
@@ -107,9 +119,7 @@ class Transport:
             raise Unreachable(
                 Reason.SERVER_UNREACHABLE, f"the way to {self.address} has been closed, as its login is in use no more"
             )
-        wait = self._not_before - asyncio.get_running_loop().time()
-        if wait > 0:
-            raise self._rate_limited(wait)
+        self.patience.heed()
 
     async def _counted(self, call: Call, bearer: SecretStr | None) -> Answer:
         began = time.monotonic()
@@ -119,8 +129,7 @@ class Transport:
             code = _code_label(answer.status)
         except PeerTubeError as error:
             code = str(error.reason) if error.status is None else _code_label(error.status)
-            if error.retry_after is not None:
-                self._not_before = asyncio.get_running_loop().time() + error.retry_after
+            self.patience.note_answer(error, login=call.operation in _LOGIN_STEPS)
             raise
         finally:
             seconds = time.monotonic() - began

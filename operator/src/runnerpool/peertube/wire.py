@@ -156,10 +156,39 @@ class WireRegistered(_Wire):
     runner_token: _Token
 
 
+class _Switch(_Wire):
+    enabled: bool = True
+
+
+class _Work(_Wire):
+    """One kind of work, and whether runners do it."""
+
+    enabled: bool = True
+    remote_runners: _Switch = _Switch()
+
+    @property
+    def remote(self) -> bool:
+        return self.enabled and self.remote_runners.enabled
+
+
+class _Live(_Wire):
+    enabled: bool = True
+    transcoding: _Work = _Work()
+
+
 class WireConfig(_Wire):
-    """The public configuration, as far as anybody asks."""
+    """The public configuration, as far as anybody asks (packages/models/src/server/server-config.model.ts).
+
+    Attributes:
+        storyboards: None before 8.0.
+    """
 
     server_version: _Text
+    transcoding: _Work = _Work()
+    live: _Live = _Live()
+    video_studio: _Work = _Work()
+    video_transcription: _Work = _Work()
+    storyboards: _Work | None = None
 
 
 class WireProblem(_Wire):

@@ -1,5 +1,6 @@
 """PeerTube's runner jobs, as the planner sees them."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -60,3 +61,8 @@ class ServerReading:
     pending_total: int = 0
     waiting_total: int = 0
     complete: bool = True
+
+    @property
+    def held(self) -> dict[str, int]:
+        """Jobs in work by the name of the runner that holds them, whatever their type."""
+        return dict(Counter(job.runner for job in self.active if job.runner is not None))
