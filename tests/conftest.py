@@ -2,7 +2,12 @@ import asyncio
 
 import pytest
 
-pytest_plugins = ["support.cluster.fixtures", "support.stage.fixtures"]
+pytest_plugins = [
+    "support.cluster.fixtures",
+    "support.stage.fixtures",
+    "support.observer.fixtures",
+    "support.reliability.plugin",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -15,6 +15,8 @@ import pytest
 
 from support.cluster.backends import ClusterBackend
 from support.cluster.processes import ProcessIdentity, start, stop
+from support.observer.observer import Observer, observe
+from support.observer.records import Text, text_of
 from support.stage import pools
 from support.stage.operatorlog import complaints_of
 from support.stage.peertube import PeerTube, running_peertube
@@ -43,6 +45,7 @@ class Ground:
     health_port: int
     operator: ProcessIdentity | None = None
     runs: int = 0
+    observer: Observer | None = None
 
     def run_operator(self) -> None:
         self.runs += 1
@@ -92,6 +95,13 @@ class Ground:
     def kubectl(self, *arguments: str, check: bool = True) -> str:
         return self.cluster.kubectl(*arguments, f"--namespace={self.namespace}", check=check).stdout
 
+    def tell_observer(self) -> None:
+        """Have secrets looked for in what only this test knows of: the process's log and metrics."""
+        assert self.observer is not None
+        logs = [text_of(log) for log in self.directory.glob("operator-*.log")]
+        metrics = [Text(place="the operator's metrics", content=self.metrics().encode())] if self.operator else []
+        self.observer.keep(self.namespace, [*logs, *metrics])
+
     def pods(self) -> list[dict]:
         return json.loads(self.kubectl("get", "pods", "--output=json"))["items"]
 
@@ -124,8 +134,12 @@ def draining(pod: dict) -> bool:
 def ground(
     control_plane: ClusterBackend, operator_kubeconfig: Path, restricted_namespace: str, tmp_path: Path
 ) -> Iterator[Ground]:
-    with _ground(control_plane, operator_kubeconfig, restricted_namespace, tmp_path) as made:
+    with (
+        _ground(control_plane, operator_kubeconfig, restricted_namespace, tmp_path) as made,
+        observe(control_plane, [restricted_namespace], peertube=made.server) as made.observer,
+    ):
         yield made
+        made.tell_observer()
     logs = sorted(tmp_path.glob("operator-*.log"))
     assert complaints_of(logs, [made.server.password]) == []
 

@@ -4,8 +4,9 @@ import http.client
 import json
 import ssl
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from support.cluster import kubeconfig
+from support.cluster import audit, kubeconfig
 from support.cluster.instances import Instance
 from support.cluster.paths import binary
 from support.cluster.pki import GATEWAY_ADDRESS, Pki
@@ -26,6 +27,11 @@ class ControlPlane:
         self.address = GATEWAY_ADDRESS if instance.node else LOOPBACK
         self.url = f"https://{self.address}:{instance.ports['api']}"
         self.kubeconfig = instance.directory / "admin.kubeconfig"
+
+    @property
+    def audit_log(self) -> Path:
+        """All writes of pods, Secrets, events and pools, a line of JSON each."""
+        return self.instance.log("audit")
 
     def up(self) -> None:
         self.pki.create()
@@ -99,6 +105,8 @@ class ControlPlane:
             f"--kubelet-certificate-authority={self.pki.ca_certificate}",
             "--kubelet-preferred-address-types=InternalIP",
             "--allow-privileged=true",
+            f"--audit-policy-file={audit.write_policy(self.instance.directory / 'audit-policy.json')}",
+            f"--audit-log-path={self.audit_log}",
         ]
 
     def _controller_manager(self) -> list[str]:

@@ -66,6 +66,15 @@ class LocalCluster:
         return self.control_plane.kubeconfig
 
     @property
+    def audit_log(self) -> Path:
+        return self.control_plane.audit_log
+
+    @property
+    def etcd_port(self) -> int:
+        """Where etcd answers, on loopback and without a login."""
+        return self.instance.ports["etcd"]
+
+    @property
     def _node(self) -> Node:
         if not self.instance.node:
             raise ClusterError(f"cluster {self.name} has no node; start it with `up --node`")

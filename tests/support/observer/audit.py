@@ -7,24 +7,6 @@ from pathlib import Path
 
 from support.observer.records import ApiCall
 
-POLICY = {
-    "apiVersion": "audit.k8s.io/v1",
-    "kind": "Policy",
-    "omitStages": ["RequestReceived"],
-    # Who, what and how it ended; never a body. Reads and the kubelet's reports would only make it long.
-    "rules": [
-        {
-            "level": "Metadata",
-            "verbs": ["create", "update", "patch", "delete", "deletecollection"],
-            "resources": [
-                {"group": "", "resources": ["pods", "pods/binding", "pods/eviction", "secrets", "events"]},
-                {"group": "runnerpool.dev"},
-            ],
-        },
-        {"level": "None"},
-    ],
-}
-
 
 class AuditLog:
     """The log from the moment of its making on; several readers share one file."""

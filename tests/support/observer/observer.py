@@ -54,7 +54,7 @@ class Observer:
         operator_user: str = OPERATOR_USER,
         api_calls: Callable[[], Iterable[ApiCall]] | None = None,
     ) -> None:
-        self._cluster = cluster
+        self.cluster = cluster
         self._operator_user = operator_user
         self._api_calls = api_calls
         log: Path | None = getattr(cluster, "audit_log", None)  # a user's own cluster tells none
@@ -80,8 +80,8 @@ class Observer:
         self._await(scope.start())
         try:
             yield
+            self.look_around(namespace)
         finally:
-            scope.keep(self._await(places.look(self._http, self._cluster, namespace)))
             self._await(scope.stop())
 
     @contextmanager
@@ -114,6 +114,10 @@ class Observer:
     def keep(self, namespace: str, texts: Iterable[Text]) -> None:
         """Have secrets looked for in these, too: logs of processes, their metrics."""
         self._scopes[namespace].keep(texts)
+
+    def look_around(self, namespace: str) -> None:
+        """Keep what stands now in etcd, in processes and in metrics, so that secrets are looked for in it."""
+        self.keep(namespace, self._await(places.look(self._http, self.cluster, namespace)))
 
     def versions(self, namespace: str) -> list[Version]:
         """All that was heard so far of a namespace."""

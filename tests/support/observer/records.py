@@ -7,6 +7,7 @@ them run on one machine.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from pathlib import Path
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -173,6 +174,11 @@ class Text:
 
     place: str
     content: bytes
+
+
+def text_of(file: Path) -> Text:
+    """A file's content."""
+    return Text(place=file.name, content=file.read_bytes())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,6 +116,9 @@ class Watch:
             self._take(Change(kind), body)
 
     def _take(self, change: Change, body: Mapping[str, Any], *, number: int | None = None) -> None:
+        if self._source.metadata_alone:
+            # kubectl keeps what it applied in an annotation, a Secret's values among it.
+            body = {"metadata": {name: value for name, value in body["metadata"].items() if name != "annotations"}}
         uid = body["metadata"]["uid"]
         if change is Change.DELETED:
             self._known.pop(uid, None)

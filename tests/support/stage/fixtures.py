@@ -8,6 +8,8 @@ import pytest
 
 from support.cluster import requirements
 from support.cluster.backends import ClusterBackend
+from support.observer.observer import Observer
+from support.observer.records import text_of
 from support.stage import images
 from support.stage.images import Images
 from support.stage.kube import KubeReader, kube_reader
@@ -57,16 +59,18 @@ def operator(
 
 
 @pytest.fixture
-def new_site(operator: Operator, kube: KubeReader, tmp_path: Path) -> Iterator[SiteMaker]:
-    """Makes places; afterwards the operator's log is scanned for faults and for the secrets of these places."""
+def new_site(operator: Operator, observer: Observer, kube: KubeReader, tmp_path: Path) -> Iterator[SiteMaker]:
+    """Makes places, under observation; afterwards the operator's log is scanned for faults and for their secrets."""
     sites: list[Site] = []
     with ExitStack() as stack:
 
         def make() -> Site:
-            sites.append(stack.enter_context(site(operator.cluster, kube, tmp_path)))
+            sites.append(stack.enter_context(site(observer, kube, tmp_path)))
             return sites[-1]
 
         yield make
+    for made in sites:
+        observer.keep(made.namespace, (text_of(log) for log in operator.log_files()))
     secrets = [made.server.password for made in sites]
     logs = [*operator.log_files(), *tmp_path.glob("agent-*.log")]
     assert complaints_of(logs, secrets) == []

@@ -10,6 +10,7 @@ from typing import Any
 
 from peers.peertube.client import JobSteps
 from support.cluster.backends import ClusterBackend
+from support.observer.observer import Observer
 from support.stage import pools
 from support.stage.kube import Json, KubeReader, PodWatch, pod_watch
 from support.stage.leftovers import leftovers
@@ -103,14 +104,18 @@ class Site:
 
 
 @contextmanager
-def site(cluster: ClusterBackend, reader: KubeReader, directory: Path) -> Iterator[Site]:
-    """A place that is gone when the block ends."""
+def site(observer: Observer, reader: KubeReader, directory: Path) -> Iterator[Site]:
+    """A place that is gone when the block ends, and under observation as long as there is something to see."""
+    cluster = observer.cluster
     namespace = f"media-{secrets.token_hex(3)}"
     create_restricted_namespace(cluster, namespace)
     try:
-        with running_peertube(cluster.gateway_address, directory / namespace) as server:
+        with (
+            running_peertube(cluster.gateway_address, directory / namespace) as server,
+            observer.watching(namespace, server),
+        ):
             with pod_watch(cluster, namespace) as watch:
-                made = Site(
+                yield Site(
                     cluster=cluster,
                     reader=reader,
                     namespace=namespace,
@@ -118,7 +123,7 @@ def site(cluster: ClusterBackend, reader: KubeReader, directory: Path) -> Iterat
                     watch=watch,
                     directory=directory,
                 )
-                yield made
+                observer.look_around(namespace)  # while its pods are there
             pools.remove_all(cluster, namespace, seconds=_REMOVAL_SECONDS)
     finally:
         cluster.kubectl("delete", "namespace", namespace, "--wait=false")
