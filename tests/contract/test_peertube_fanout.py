@@ -1,4 +1,4 @@
-"""An upload's jobs are the ones that 8.2.1 made: types, order, priorities, payloads and parents."""
+"""An upload's jobs are the ones that 6.3.0 and 8.2.1 made: types, order, priorities, payloads and parents."""
 
 import json
 from collections.abc import Mapping
@@ -10,15 +10,23 @@ from peers.peertube import recordings
 from peers.peertube.addresses import Urls
 from peers.peertube.fanout import FanOut
 from peers.peertube.jobs import JobDraft
-from peers.peertube.profile import PEERTUBE_8_2, STORYBOARD, STUDIO
+from peers.peertube.profile import PEERTUBE_6_3, PEERTUBE_8_2, STORYBOARD, STUDIO
 from peers.peertube.records import MediaInfo
 from peers.peertube.replay import PUBLIC_URL
 
-ALL_JOBS = next(recording for recording in recordings.load("8.2.1") if recording.number == 12).answer.body["data"]
 SMALL_VIDEO = "c23a9f0f-4d3d-4f22-b9d9-dec1cfe67d6b"
 SOUND = "a4ca0760-340e-4fe7-8ab0-74f82166206d"
 VIDEO_720 = "da223c26-50fe-4bfa-bfc5-cf9436ab5fe0"
 VIDEO_1080 = "6b5fa59a-ef07-4c80-b03c-7dd08ba2ce6f"
+SMALL_VIDEO_6_3 = "e30584d0-8301-4cd3-a66d-37ca9d431158"
+
+
+def _recorded_jobs(version: str) -> list[dict[str, Any]]:
+    recorded = next(recording for recording in recordings.load(version) if recording.number == 12)
+    return list(recorded.answer.body["data"])
+
+
+ALL_JOBS = [*_recorded_jobs("6.3.0"), *_recorded_jobs("8.2.1")]
 
 
 def _info(*, height: int, fps: float, seconds: float, has_video: bool = True) -> MediaInfo:
@@ -30,6 +38,7 @@ FAN_OUTS = {
     SMALL_VIDEO: _info(height=240, fps=25, seconds=5),
     VIDEO_720: _info(height=720, fps=30, seconds=20),
     VIDEO_1080: _info(height=1080, fps=30, seconds=60),
+    SMALL_VIDEO_6_3: _info(height=240, fps=25, seconds=5),
     SOUND: _info(height=0, fps=0, seconds=6.5, has_video=False),
 }
 
@@ -37,20 +46,21 @@ FAN_OUTS = {
 @pytest.mark.parametrize("video", FAN_OUTS)
 def test_an_upload_fans_out_into_the_recorded_jobs(video: str) -> None:
     recorded = _recorded_fan_out(video)
-    top_priority = recorded[0]["priority"]
+    profile = PEERTUBE_6_3 if video == SMALL_VIDEO_6_3 else PEERTUBE_8_2
     fan_out = FanOut(
-        urls=Urls(public_url=PUBLIC_URL, video_uuid=video, shapes=PEERTUBE_8_2.shapes),
+        urls=Urls(public_url=PUBLIC_URL, video_uuid=video, shapes=profile.shapes),
         info=FAN_OUTS[video],
-        profile=PEERTUBE_8_2,
-        resolutions=PEERTUBE_8_2.resolutions,
-        uploads=top_priority - PEERTUBE_8_2.priorities.required,
-        requested_at=recorded[1]["privatePayload"]["transcodingRequestAt"],
+        profile=profile,
+        resolutions=profile.resolutions,
+        uploads=recorded[0]["priority"] - profile.priorities.required,
+        requested_at=recorded[1]["privatePayload"].get("transcodingRequestAt", ""),
         input_file_id=recorded[0]["privatePayload"]["deleteInputFileId"],
+        sound_only_file=profile.sound_only_files,
     )
     assert _flat(fan_out.transcoding(), None) == [_plain(job) for job in recorded]
 
 
-@pytest.mark.parametrize("video", FAN_OUTS)
+@pytest.mark.parametrize("video", sorted(FAN_OUTS.keys() - {SMALL_VIDEO_6_3}))
 def test_a_storyboard_is_laid_out_as_recorded(video: str) -> None:
     recorded = next(
         job for job in ALL_JOBS if job["type"] == STORYBOARD and job["privatePayload"]["videoUUID"] == video

@@ -122,6 +122,10 @@ class SimulationClient:
         """Add `finished`, `waiting` and `pending` rows (`growth.ordered_growth` has all fields)."""
         self._json("POST", "/simulation/grow", json=counts)
 
+    def end_live(self, video_uuid: str) -> None:
+        """The streamer leaves; the runner learns of it by its next chunk."""
+        self._json("POST", f"/simulation/lives/{video_uuid}/end")
+
     def set_account(
         self, username: str, password: str, *, administrator: bool = True, one_time_password: str | None = None
     ) -> None:

@@ -1,6 +1,9 @@
 """The listening side of the server, as far as it changes while it runs."""
 
+import asyncio
+import contextlib
 import ssl
+from collections.abc import Iterator
 
 from aiohttp import web
 
@@ -12,6 +15,7 @@ class Listener:
         self._runner: web.AppRunner | None = None
         self._context: ssl.SSLContext | None = None
         self._files: TlsFiles | None = None
+        self._busy: set[asyncio.BaseTransport | None] = set()
 
     def attach(self, runner: web.AppRunner, context: ssl.SSLContext | None, files: TlsFiles | None) -> None:
         self._runner, self._context, self._files = runner, context, files
@@ -32,9 +36,21 @@ class Listener:
             raise ValueError(f"The certificate's files cannot be used: {error}") from error
         self._end_connections()
 
+    @contextlib.contextmanager
+    def serving(self, connection: asyncio.BaseTransport | None) -> Iterator[None]:
+        """While a request of this connection waits for its answer."""
+        self._busy.add(connection)
+        try:
+            yield
+        finally:
+            self._busy.discard(connection)
+
     def _end_connections(self) -> None:
-        if self._runner is not None and self._runner.server is not None:
-            self._runner.server.pre_shutdown()
+        server = self._runner.server if self._runner is not None else None
+        for connection in server.connections if server is not None else ():
+            connection.close()  # the busy ones, when they have answered
+            if connection.transport is not None and connection.transport not in self._busy:
+                connection.transport.close()
 
 
 LISTENER = web.AppKey("listener", Listener)

@@ -16,11 +16,23 @@ PLAYLIST_FILE = "payload[resolutionPlaylistFile]"
 MASTER_FILE = "payload[masterPlaylistFile]"
 
 
+def end(library: VideoLibrary, video_uuid: str) -> None:
+    """The streamer has left: the session is over, of which its runner learns by its next chunk.
+
+    Raises:
+        Problem: 404, no such video.
+    """
+    video = library.get(video_uuid)
+    if video is None:
+        raise Problem(404, "Video not found")
+    video.live_ended = True
+
+
 def store_chunk(library: VideoLibrary, job: Job, fields: Mapping[str, Any], files: Mapping[str, Part]) -> None:
     """Keep or remove a chunk, and keep the playlists that come with it.
 
     Raises:
-        Problem: 400, the update says neither, or lacks its file.
+        Problem: 400, the update says neither, or lacks its file, or the live has ended.
     """
     video = library.get(job.video_uuid)
     kind = fields.get("payload[type]")
@@ -29,6 +41,8 @@ def store_chunk(library: VideoLibrary, job: Job, fields: Mapping[str, Any], file
         raise Problem(400, "Payload is invalid")
     if video is None:
         return
+    if video.live_ended:
+        raise Problem(400, "Session of this live ended", code="runner_job_not_in_processing_state")
     directory = video.directory / "live"
     directory.mkdir(exist_ok=True)
     if kind == "remove-chunk":

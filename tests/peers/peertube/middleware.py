@@ -4,11 +4,19 @@ from aiohttp import web
 
 from peers.peertube import faulty
 from peers.peertube.faulty import Handler
+from peers.peertube.listener import LISTENER
 from peers.peertube.simulation import SIMULATION
 
 _TOKEN = "/api/v1/users/token"
 _OWN = "/simulation"
 NO_ANSWER = 0
+
+
+@web.middleware
+async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let the listener know which connections wait for an answer."""
+    with request.app[LISTENER].serving(request.transport):
+        return await handler(request)
 
 
 @web.middleware

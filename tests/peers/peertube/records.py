@@ -118,6 +118,7 @@ class Video:
         source: The uploaded file and what ffprobe told of it; None for jobs put into the queue without a file.
         best: The file that runners get as `max-quality`: the source until the first transcoded one replaces it.
         counted: It is an upload or a live, which raise the priority figure of later uploads.
+        live_ended: It was a live, and is over.
     """
 
     id: int
@@ -133,3 +134,4 @@ class Video:
     best_info: MediaInfo | None = None
     thumbnail: Path | None = None
     outputs: list[OutputFile] = field(default_factory=list)
+    live_ended: bool = False

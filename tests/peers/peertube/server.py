@@ -11,7 +11,7 @@ from aiohttp import web
 
 from peers.peertube.call import Route
 from peers.peertube.listener import LISTENER, Listener
-from peers.peertube.middleware import count, misbehave
+from peers.peertube.middleware import count, misbehave, serve
 from peers.peertube.routes import (
     control,
     faults,
@@ -52,7 +52,7 @@ class RunningServer:
 
 
 def application_of(simulation: Simulation) -> web.Application:
-    app = web.Application(middlewares=[count, misbehave])
+    app = web.Application(middlewares=[serve, count, misbehave])
     app[SIMULATION] = simulation
     app[LISTENER] = Listener()
     for route in ROUTES:

@@ -98,6 +98,7 @@ class RecordingProxy:
         target: the origin to which it passes on.
         conversation: what was said.
         downloads: through which downloads go.
+        calls: by the end of a path: a gate through which such calls go before the server hears of them.
         answers: by the end of a path: a gate through which the answers to such calls go.
         refusals: by the end of a path: the status and problem with which the proxy answers itself.
     """
@@ -107,6 +108,7 @@ class RecordingProxy:
         self.target = ""
         self.conversation = Conversation()
         self.downloads = Gate()
+        self.calls: dict[str, Gate] = {}
         self.answers: dict[str, Gate] = {}
         self.refusals: dict[str, tuple[int, Event]] = {}
         self.refuses_sockets = False
@@ -132,10 +134,9 @@ class RecordingProxy:
             {"kind": "http", "method": request.method, "path": request.path, "headers": written},
         )
         event["body"] = await _readable(request, body)
+        await _pass(self.calls, request.path)
         response = await self._pass_on(request, body)
-        for path_end, gate in self.answers.items():
-            if request.path.endswith(path_end):
-                await gate.through()
+        await _pass(self.answers, request.path)
         event["status"] = response.status
         event["response"] = json.loads(response.body) if isinstance(response.body, bytes) and response.body else None
         await self.conversation.settle()
@@ -200,6 +201,12 @@ class RecordingProxy:
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
+
+
+async def _pass(gates: dict[str, Gate], path: str) -> None:
+    for path_end, gate in gates.items():
+        if path.endswith(path_end):
+            await gate.through()
 
 
 async def _readable(request: web.Request, body: bytes) -> Any:

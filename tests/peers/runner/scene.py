@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from peers.peertube.client import SimulationClient
+from peers.peertube.profile import PEERTUBE_8_2, ServerProfile
 from peers.peertube.server import running
 from peers.peertube.simulation import Settings
 from peers.runner.frames import connected
@@ -73,12 +74,18 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(home: Home, *, clock_divisor: float = 1.0) -> AsyncIterator[Scene]:
+async def scene(
+    home: Home, *, clock_divisor: float = 1.0, profile: ServerProfile = PEERTUBE_8_2
+) -> AsyncIterator[Scene]:
     """Runs server and proxy; the server's public name is the proxy's."""
     with tempfile.TemporaryDirectory(prefix="scene-") as name:
         async with recording_proxy() as proxy:
             settings = Settings(
-                public_url=proxy.origin, data_directory=Path(name), clock_divisor=clock_divisor, watchdog=False
+                public_url=proxy.origin,
+                data_directory=Path(name),
+                clock_divisor=clock_divisor,
+                watchdog=False,
+                profile=profile,
             )
             async with running(settings) as server:
                 proxy.target = server.base_url

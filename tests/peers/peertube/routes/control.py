@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from peers.peertube import report
+from peers.peertube import live, report
 from peers.peertube.accounts import Account
 from peers.peertube.call import Body, Call, Route
 from peers.peertube.growth import GrowthError, ordered_growth
@@ -70,6 +70,11 @@ def _refuse_what_the_version_lacks(simulation: Simulation, body: Mapping[str, An
         raise Problem(400, f"PeerTube {profile.version} has no {' and no '.join(wished)}")
 
 
+async def end_live(call: Call) -> web.Response:
+    live.end(call.simulation.library, call.path("videoUUID"))
+    return web.json_response({})
+
+
 async def set_account(call: Call) -> web.Response:
     """Make an account, or change one: `username`, `password`, `administrator`, `oneTimePassword`."""
     body = call.body
@@ -120,6 +125,7 @@ ROUTES = (
     Route(method="POST", path="/simulation/jobs", handler=create_jobs, body=Body.JSON),
     Route(method="GET", path="/simulation/settings", handler=settings),
     Route(method="PUT", path="/simulation/settings", handler=change_settings, body=Body.JSON),
+    Route(method="POST", path="/simulation/lives/{videoUUID}/end", handler=end_live),
     Route(method="POST", path="/simulation/accounts", handler=set_account, body=Body.JSON),
     Route(method="POST", path="/simulation/grow", handler=grow, body=Body.JSON),
     Route(method="POST", path="/simulation/revoke-logins", handler=revoke_logins),
