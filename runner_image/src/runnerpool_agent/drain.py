@@ -19,7 +19,7 @@ SHORTEST_DRAIN_SECONDS = 15.0
 KILL_SECONDS = 15.0
 """How long the runner has to hand its jobs back after SIGTERM."""
 DRAIN_ROUND_SECONDS = 10.0
-"""Longest wait for an open round before a graceful shutdown of an idle runner; one that lasts longer is wedged."""
+"""Longest wait for an open round before a graceful shutdown; one that lasts longer is wedged."""
 ABORT_ROUND_SECONDS = 2.0
 """The same before SIGTERM, which has the same race; an abort is in a hurry."""
 
@@ -70,11 +70,11 @@ class Drain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the machine looks at. `idle_in_round`: no job in hand, and the runner may be accepting one right now."""
+    """What the machine looks at. `in_round`: the runner may be accepting a job right now."""
 
     now: float
     alive: bool
-    idle_in_round: bool
+    in_round: bool
 
 
 @unique
@@ -164,7 +164,7 @@ def next_step(drain: Drain, facts: Facts) -> Step:
 def _step_draining(drain: Drain, facts: Facts) -> Step:
     if drain.told:
         return Step(action=Action.WAIT, until=drain.abort_at)
-    if facts.idle_in_round and facts.now < drain.since + DRAIN_ROUND_SECONDS:
+    if facts.in_round and facts.now < drain.since + DRAIN_ROUND_SECONDS:
         latest = drain.since + DRAIN_ROUND_SECONDS
         return Step(action=Action.WAIT, until=latest if drain.abort_at is None else min(latest, drain.abort_at))
     return Step(action=Action.TELL, until=drain.abort_at)
@@ -172,7 +172,7 @@ def _step_draining(drain: Drain, facts: Facts) -> Step:
 
 def _step_aborting(drain: Drain, facts: Facts) -> Step:
     if drain.terminated_at is None:
-        if facts.idle_in_round and facts.now < drain.since + ABORT_ROUND_SECONDS:
+        if facts.in_round and facts.now < drain.since + ABORT_ROUND_SECONDS:
             return Step(action=Action.WAIT, until=drain.since + ABORT_ROUND_SECONDS)
         return Step(action=Action.TERMINATE)
     if not drain.killed:

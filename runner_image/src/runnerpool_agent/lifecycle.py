@@ -129,8 +129,9 @@ class Lifecycle:
             if view.unregistered:
                 self._become(machine.order_abort(self.drain, now, Cause.UNREGISTERED))
             self._become(machine.pass_time(self.drain, now))
-            in_round = not view.busy and view.log.round_open()
-            step = machine.next_step(self.drain, Facts(now=now, alive=process.code is None, idle_in_round=in_round))
+            # Also with a job in hand: it may end before the round does, and what we know of it is a second old.
+            in_round = view.log.round_open()
+            step = machine.next_step(self.drain, Facts(now=now, alive=process.code is None, in_round=in_round))
             self._act(step.action, process, view)
             quiet_at = view.log.round_quiet_at() if in_round else None
             await self._sleep_until(min((at for at in (step.until, quiet_at) if at is not None), default=None))

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from runnerpool_agent import drain as machine
 from runnerpool_agent.drain import Action, Cause, Drain, Facts, Phase, Step
 
-IDLE = Facts(now=100.0, alive=True, idle_in_round=False)
+IDLE = Facts(now=100.0, alive=True, in_round=False)
 RUNNING = Drain()
 DRAINING = machine.order_drain(RUNNING, 100.0)
 ABORTING = machine.order_abort(RUNNING, 100.0)
 
 
-def at(now: float, *, alive: bool = True, idle_in_round: bool = False) -> Facts:
-    return Facts(now=now, alive=alive, idle_in_round=idle_in_round)
+def at(now: float, *, alive: bool = True, in_round: bool = False) -> Facts:
+    return Facts(now=now, alive=alive, in_round=in_round)
 
 
 def test_without_an_order_nothing_is_done_whatever_the_runner_does() -> None:
@@ -29,14 +29,14 @@ def test_a_drain_order_is_told_at_once_and_then_waited_for_without_end() -> None
     assert machine.next_step(told, at(1e6, alive=False)).action is Action.END
 
 
-def test_an_idle_runner_in_an_open_round_is_not_told_before_the_round_is_over() -> None:
-    step = machine.next_step(DRAINING, at(101, idle_in_round=True))
+def test_a_runner_in_an_open_round_is_not_told_before_the_round_is_over() -> None:
+    step = machine.next_step(DRAINING, at(101, in_round=True))
     assert step == Step(action=Action.WAIT, until=100 + machine.DRAIN_ROUND_SECONDS)
     assert machine.next_step(DRAINING, at(101)).action is Action.TELL
 
 
 def test_a_round_that_never_ends_holds_the_drain_up_for_ten_seconds_only() -> None:
-    assert machine.next_step(DRAINING, at(110, idle_in_round=True)).action is Action.TELL
+    assert machine.next_step(DRAINING, at(110, in_round=True)).action is Action.TELL
 
 
 def test_sigterm_drains_until_thirty_seconds_before_the_end_of_the_grace_period() -> None:
@@ -50,8 +50,8 @@ def test_sigterm_drains_until_thirty_seconds_before_the_end_of_the_grace_period(
 
 def test_an_open_round_does_not_hide_the_deadline() -> None:
     drain = machine.order_terminate(RUNNING, 100, 46, None)
-    assert machine.next_step(drain, at(110, idle_in_round=True)).until == 116
-    assert machine.next_step(drain, at(100, idle_in_round=True)).until == 110
+    assert machine.next_step(drain, at(110, in_round=True)).until == 116
+    assert machine.next_step(drain, at(100, in_round=True)).until == 110
 
 
 @pytest.mark.parametrize("grace", [0, 30, 44.9])
@@ -92,9 +92,9 @@ def test_an_abort_order_cuts_a_drain() -> None:
     assert machine.order_abort(drain, 300, Cause.UNREGISTERED) is drain
 
 
-def test_an_abort_waits_two_seconds_for_an_open_round_of_an_idle_runner() -> None:
-    assert machine.next_step(ABORTING, at(101, idle_in_round=True)) == Step(action=Action.WAIT, until=102)
-    assert machine.next_step(ABORTING, at(102, idle_in_round=True)).action is Action.TERMINATE
+def test_an_abort_waits_two_seconds_for_an_open_round() -> None:
+    assert machine.next_step(ABORTING, at(101, in_round=True)) == Step(action=Action.WAIT, until=102)
+    assert machine.next_step(ABORTING, at(102, in_round=True)).action is Action.TERMINATE
 
 
 def test_a_runner_that_ignores_sigterm_is_killed_after_fifteen_seconds() -> None:
@@ -152,6 +152,6 @@ def test_once_ordered_there_is_always_something_to_do_or_to_wait_for(
         now += delay
         drain = _apply(machine.pass_time(drain, now), now, order, grace)
     drain = machine.pass_time(drain, now)
-    step = machine.next_step(drain, at(now, idle_in_round=in_round))
+    step = machine.next_step(drain, at(now, in_round=in_round))
     assert step.action in {Action.TELL, Action.TERMINATE} or (step.until is not None and step.until > now)
     assert machine.next_step(drain, at(now, alive=False)).action is Action.END

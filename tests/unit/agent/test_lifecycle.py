@@ -258,6 +258,22 @@ async def test_an_idle_runner_that_may_be_accepting_a_job_is_told_when_the_round
     assert (await world.ends()).code == 0
 
 
+async def test_a_job_in_hand_that_may_end_before_the_claim_of_the_next_one_hides_no_open_round(world: World) -> None:
+    await world.settle()
+    world.runner.begin("a")
+    await asyncio.sleep(1.5)  # so that it stands in the runner's own list, which is asked for once a second
+    world.runner.finish("a")
+    world.runner.say(CHECKING)
+    world.lifecycle.take_order(Order.DRAIN)
+    await asyncio.sleep(0.4)
+    assert world.runner.told == []
+    world.runner.begin("b")
+    await asyncio.sleep(0.01)
+    assert world.runner.told == [11.9]
+    world.runner.finish("b")
+    assert (await world.ends()).code == 0
+
+
 async def test_a_round_whose_end_the_log_does_not_tell_is_waited_out(world: World) -> None:
     await world.settle()
     for _ in range(2):
