@@ -64,3 +64,67 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   name: {{ include "runnerpool.serviceAccountName" . }}
   namespace: {{ .Release.Namespace }}
 {{- end -}}
+
+{{/* Pods of this release run as nobody's user, and may do nothing that the restricted standard forbids. */}}
+{{- define "runnerpool.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "runnerpool.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{- define "runnerpool.placement" -}}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* What the check before `helm uninstall` is called. Helm before 3.18 tells no more of its refusal than this name. */}}
+{{- define "runnerpool.uninstallName" -}}
+{{- printf "%s-uninstall-needs-no-pools" (include "runnerpool.fullname" . | trunc 38 | trimSuffix "-") -}}
+{{- end -}}
+
+{{/* Not the operator's labels: neither its Service nor its Deployment may take the check's pod for one of theirs. */}}
+{{- define "runnerpool.uninstallLabels" -}}
+app.kubernetes.io/name: runnerpool-uninstall-check
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: uninstall-check
+app.kubernetes.io/part-of: runnerpool
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{/* Account and rights come before the Job, and go whatever it says. */}}
+{{- define "runnerpool.uninstallHook" -}}
+helm.sh/hook: pre-delete
+helm.sh/hook-weight: "-1"
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded,hook-failed
+{{- end -}}
+
+{{- define "runnerpool.uninstallRules" -}}
+- apiGroups: [runnerpool.dev]
+  resources: [transcodingrunnerpools]
+  verbs: [list]
+{{- end -}}
+
+{{- define "runnerpool.uninstallSubjects" -}}
+- kind: ServiceAccount
+  name: {{ include "runnerpool.uninstallName" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end -}}

@@ -11,6 +11,7 @@ import runnerpool
 from runnerpool import logs
 from runnerpool.process import run_until_stopped
 from runnerpool.settings import Settings
+from runnerpool.uninstall import check_uninstall as look_for_pools
 
 app = typer.Typer(
     help="Keeps a PeerTube instance's remote runners the right number, the right size and healthy.",
@@ -77,6 +78,22 @@ def run(  # noqa: PLR0913 -- one parameter an option
         health_port=health_port,
     )
     raise typer.Exit(asyncio.run(run_until_stopped(settings)))
+
+
+@app.command()
+def check_uninstall(
+    *,
+    namespace: Annotated[
+        list[str] | None, typer.Option(help="Namespace that is served; may be given more than once. Default: all.")
+    ] = None,
+    kubeconfig: Annotated[
+        str | None, typer.Option(envvar="KUBECONFIG", help="Kubeconfig file. Default: the pod's ServiceAccount.")
+    ] = None,
+) -> None:
+    """Exit with 1, and say what to do, while pools are left. The chart runs this before `helm uninstall`."""
+    verdict = asyncio.run(look_for_pools(kubeconfig, tuple(namespace or ())))
+    typer.echo(verdict.message)
+    raise typer.Exit(0 if verdict.allowed else 1)
 
 
 def main() -> None:

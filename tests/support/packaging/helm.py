@@ -30,20 +30,37 @@ def run(*arguments: str, stdin: str = "") -> str:
     return done.stdout
 
 
-def render(values: Mapping[str, Any] | None = None, *, release: str = RELEASE, namespace: str = NAMESPACE) -> str:
-    """The manifests as text, for a release with these values."""
-    return _template(release, namespace, json.dumps(values or {}))
+def render(
+    values: Mapping[str, Any] | None = None, *, release: str = RELEASE, namespace: str = NAMESPACE, hooks: bool = False
+) -> str:
+    """The manifests as text, for a release with these values; those of its hooks too, if asked for."""
+    return _template(release, namespace, json.dumps(values or {}), hooks)
 
 
 @functools.cache
-def _template(release: str, namespace: str, values: str) -> str:
-    return run("template", release, str(CHART), "--namespace", namespace, "--values", "-", stdin=values)
+def _template(release: str, namespace: str, values: str, hooks: bool) -> str:
+    options = [] if hooks else ["--no-hooks"]
+    return run("template", release, str(CHART), "--namespace", namespace, "--values", "-", *options, stdin=values)
 
 
 def manifests(values: Mapping[str, Any] | None = None, **release: str) -> list[Manifest]:
-    """The manifests as objects."""
+    """The manifests of the release as objects."""
+    return [document for document in _objects(values, **release) if not _of_hook(document)]
+
+
+def hooks(values: Mapping[str, Any] | None = None, **release: str) -> list[Manifest]:
+    """The manifests that helm applies on its way, and that belong to no release."""
+    return [document for document in _objects(values, **release) if _of_hook(document)]
+
+
+def _objects(values: Mapping[str, Any] | None, **release: str) -> list[Manifest]:
     # The loader in C: the CRD is long, and this is read for almost every test of the chart.
-    return [document for document in yaml.load_all(render(values, **release), Loader=yaml.CSafeLoader) if document]
+    text = render(values, **release, hooks=True)
+    return [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
+
+
+def _of_hook(document: Manifest) -> bool:
+    return "helm.sh/hook" in document["metadata"].get("annotations", {})
 
 
 def notes(values: Mapping[str, Any] | None = None) -> str:

@@ -32,6 +32,13 @@ VALUE_FILES: dict[str, dict[str, Any]] = {
         "podLabels": {"team": "media"},
     },
     "resources": {"resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}},
+    "monitored": {
+        "metrics": {
+            "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}, "interval": "15s"},
+            "podMonitor": {"enabled": True},
+        }
+    },
+    "pools may be abandoned": {"uninstall": {"abandonPools": True}},
     "no CRD": {"crds": {"install": False}},
     "CRD goes with the release": {"crds": {"keep": False}},
     "talkative and quick": {"logLevel": "debug", "pollPeriodSeconds": 2},

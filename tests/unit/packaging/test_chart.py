@@ -16,6 +16,7 @@ pytestmark = pytest.mark.timeout(900)  # the first run on a machine builds helm
 
 CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
 KUBERNETES = "1.37"
+MONITORS = {"ServiceMonitor", "PodMonitor"}
 
 
 def one(documents: list[helm.Manifest], kind: str) -> helm.Manifest:
@@ -41,19 +42,22 @@ def test_helm_lint_finds_nothing() -> None:
 def test_every_rendered_manifest_is_valid(name: str) -> None:
     documents = helm.manifests(VALUE_FILES[name])
     assert {"Deployment", "Service"} <= {document["kind"] for document in documents}
-    for document in documents:
+    for document in [*documents, *helm.hooks(VALUE_FILES[name])]:
+        if document["kind"] in MONITORS:
+            continue  # judged by their own definitions: tests/cluster/test_monitoring.py
         kubernetes_validate.validate(document, KUBERNETES, strict=True)
 
 
 @pytest.mark.parametrize("name", VALUE_FILES)
 def test_rendered_yaml_has_no_key_twice(name: str) -> None:
-    text = helm.render({**VALUE_FILES[name], "crds": {"install": False}})
+    text = helm.render({**VALUE_FILES[name], "crds": {"install": False}}, hooks=True)
     assert not complaints("-d", "{rules: {key-duplicates: enable}}", text=text)
 
 
 @pytest.mark.parametrize("name", VALUE_FILES)
 def test_what_lives_in_a_namespace_says_in_which_one(name: str) -> None:
-    for document in helm.manifests(VALUE_FILES[name], namespace="elsewhere"):
+    where = {"namespace": "elsewhere"}
+    for document in [*helm.manifests(VALUE_FILES[name], **where), *helm.hooks(VALUE_FILES[name], **where)]:
         assert ("namespace" in document["metadata"]) == (document["kind"] not in CLUSTER_SCOPED), document["kind"]
 
 
@@ -129,7 +133,7 @@ def test_two_releases_of_one_name_in_two_namespaces_share_no_object_but_the_crd(
     def identities(namespace: str) -> set[tuple[str, str, str]]:
         return {
             (document["kind"], document["metadata"].get("namespace", ""), document["metadata"]["name"])
-            for document in helm.manifests(namespace=namespace)
+            for document in [*helm.manifests(namespace=namespace), *helm.hooks(namespace=namespace)]
         }
 
     shared = identities("one") & identities("two")
@@ -167,9 +171,14 @@ def test_the_notes_tell_both_orders_and_warn_of_images_that_are_in_no_registry()
     assert [step for step in steps if step in text] == steps
     assert sorted(steps, key=text.index) == steps
     assert "is in no registry" in text
+    assert "It refuses while pools are left." in text
 
 
 def test_the_notes_do_not_warn_of_images_in_a_registry() -> None:
     text = helm.notes({"image": {"repository": "registry.example.org/operator"}, "watchNamespaces": ["media"]})
     assert "WARNING" not in text
     assert "serves pools in: media." in text
+
+
+def test_the_notes_warn_where_pools_would_be_abandoned() -> None:
+    assert "does not look whether pools are left" in helm.notes({"uninstall": {"abandonPools": True}})

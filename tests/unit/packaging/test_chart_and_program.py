@@ -1,6 +1,7 @@
 """The chart's command line is one that the operator takes."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from runnerpool import cli
 from runnerpool.settings import Settings
+from runnerpool.uninstall import Verdict
 from support.packaging import helm
 
 pytestmark = pytest.mark.timeout(900)  # the first run on a machine builds helm
@@ -55,3 +57,21 @@ def test_every_setting_of_the_chart_reaches_the_operator(monkeypatch: pytest.Mon
         poll_period_seconds=2.0,
     )
     assert logging["level"] == "warning"
+
+
+@pytest.mark.parametrize("namespaces", [[], ["media", "staging"]])
+def test_the_check_before_an_uninstall_looks_where_the_operator_serves(
+    namespaces: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [job] = [document for document in helm.hooks({"watchNamespaces": namespaces}) if document["kind"] == "Job"]
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    asked: list[tuple[str | None, Sequence[str]]] = []
+
+    async def look(kubeconfig: str | None, where: Sequence[str]) -> Verdict:
+        asked.append((kubeconfig, where))
+        return Verdict(allowed=True, message="")
+
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setattr(cli, "look_for_pools", look)
+    assert CliRunner().invoke(cli.app, container["args"]).exit_code == 0
+    assert asked == [(None, tuple(namespaces))]

@@ -81,6 +81,8 @@ class RecordingApi:
             rest = rest[1:]  # the version
         else:
             group = ""
+        if not rest:
+            return {}  # discovery, which Kubernetes' own role system:discovery allows to every account
         if rest[0] == "namespaces" and len(rest) > 2:
             rest = rest[2:]
         resource = "/".join([rest[0], *rest[2:]])

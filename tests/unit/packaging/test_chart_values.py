@@ -30,6 +30,10 @@ BAD_VALUES: dict[str, dict[str, Any]] = {
     "log level unknown": {"logLevel": "trace"},
     "crds as a switch": {"crds": False},
     "no account at all": {"serviceAccount": {"create": False}},
+    "abandoned pools by name": {"uninstall": {"abandonPools": ["vod"]}},
+    "monitor as a switch": {"metrics": {"serviceMonitor": True}},
+    "interval without a unit": {"metrics": {"podMonitor": {"interval": "30"}}},
+    "label of a monitor that is a number": {"metrics": {"podMonitor": {"labels": {"team": 1}}}},
     "resources of another kind": {"resources": {"request": {}}},
     "toleration with an unknown effect": {"tolerations": [{"effect": "Never"}]},
     "affinity of an unknown kind": {"affinity": {"zoneAffinity": {}}},
@@ -38,11 +42,12 @@ BAD_VALUES: dict[str, dict[str, Any]] = {
 }
 
 
-def leaves(schema: dict[str, Any], prefix: str = "") -> set[str]:
+def leaves(schema: dict[str, Any], shared: dict[str, Any], prefix: str = "") -> set[str]:
     found: set[str] = set()
     for key, child in schema["properties"].items():
-        has_own = "properties" in child and key not in {"resources", "affinity"}
-        found |= leaves(child, f"{prefix}{key}.") if has_own else {f"{prefix}{key}"}
+        resolved = shared[child["$ref"].rpartition("/")[2]] if "$ref" in child else child
+        has_own = "properties" in resolved and key not in {"resources", "affinity"}
+        found |= leaves(resolved, shared, f"{prefix}{key}.") if has_own else {f"{prefix}{key}"}
     return found
 
 
@@ -54,7 +59,7 @@ def test_the_schema_refuses(name: str) -> None:
 
 def test_schema_and_documentation_know_the_same_values() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
-    assert leaves(schema) - {"global"} == {value.key for value in chart_readme.values()}
+    assert leaves(schema, schema["$defs"]) - {"global"} == {value.key for value in chart_readme.values()}
 
 
 def test_a_value_without_a_comment_fails_the_documentation(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
