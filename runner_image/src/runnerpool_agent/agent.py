@@ -53,7 +53,7 @@ class Agent:
         self._clock = asyncio.get_running_loop().time
         self._born = self._clock()
         self._home = RunnerHome(scratch=settings.scratch)
-        self._environment = self._home.environment(os.environ)
+        self._environment = self._home.environment(os.environ, config)
         self._threads = threads_for(config, usable_cpus())
         self._reaper = Reaper(adopting=settings.adopting)
         self._contact = Contact(self._clock)
@@ -103,7 +103,7 @@ class Agent:
         return ending
 
     async def _ping(self) -> None:
-        async with ping_client(self._config.server.url) as client:
+        async with ping_client(self._config.server.url, self._config.server.ca) as client:
             while True:
                 next_ping = self._clock() + INTERVAL_SECONDS
                 self._note_ping(await ping(client))

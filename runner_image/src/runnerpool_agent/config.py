@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
+from runnerpool_agent.trust import tls_context
+
 API_VERSION = "agent.runnerpool.dev/v1"
 
 
@@ -31,6 +33,11 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def _certificates(pem: str) -> str:
+    tls_context(pem)
+    return pem
+
+
 class _Model(BaseModel):
     """Unknown fields are ignored, so that a newer operator can talk to this agent."""
 
@@ -45,9 +52,15 @@ class _Model(BaseModel):
 
 
 class Server(_Model):
-    """The PeerTube server, by the origin that the runner calls."""
+    """The PeerTube server.
+
+    Attributes:
+        url: The origin that the runner calls.
+        ca: Certificates in PEM of authorities to trust besides the public ones; None if there are none.
+    """
 
     url: Annotated[str, AfterValidator(_origin)]
+    ca: Annotated[str, AfterValidator(_certificates)] | None = None
 
 
 class RunnerIdentity(_Model):

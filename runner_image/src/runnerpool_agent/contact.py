@@ -1,10 +1,11 @@
 """Contact with the server: can this pod reach it at all? It asks what costs the server least, `GET /api/v1/ping`."""
 
 import asyncio
-import ssl
 from collections.abc import Callable
 
 import httpx
+
+from runnerpool_agent.trust import tls_context
 
 INTERVAL_SECONDS = 10.0
 TIMEOUT_SECONDS = 5.0
@@ -42,11 +43,14 @@ class Contact:
             self._lost_since = self._clock()
 
 
-def ping_client(url: str) -> httpx.AsyncClient:
-    """A client that goes to the server the way the runner does: directly, trusting what the image's system trusts."""
-    return httpx.AsyncClient(
-        base_url=url, timeout=TIMEOUT_SECONDS, verify=ssl.create_default_context(), trust_env=False
-    )
+def ping_client(url: str, ca: str | None = None) -> httpx.AsyncClient:
+    """A client that goes to the server the way the runner does: directly.
+
+    Args:
+        url: The server's origin.
+        ca: Authorities in PEM to trust besides those of the image's system.
+    """
+    return httpx.AsyncClient(base_url=url, timeout=TIMEOUT_SECONDS, verify=tls_context(ca), trust_env=False)
 
 
 async def ping(client: httpx.AsyncClient) -> str | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -12,6 +13,8 @@ from runnerpool_agent.ipc_frames import FrameType
 
 TIMEOUT_SECONDS = 5.0
 """For one call, connecting included. The runner answers in milliseconds while its event loop turns."""
+
+Moment = AbstractAsyncContextManager[None]
 
 # A job's own UUID is not among the fields; it stands in the addresses of its payload.
 _JOB_UUID = re.compile(r"/runners/jobs/([0-9a-fA-F-]{36})(?:/|$)")
@@ -60,9 +63,12 @@ class IpcClient:
             raise IpcError("the runner's list of servers has an unknown form")
         return bool(servers)
 
-    async def graceful_shutdown(self) -> None:
-        """Tell the runner to take no more jobs and to exit after its last one; returns at once. Raises IpcError."""
-        await self._call("graceful-shutdown")
+    async def graceful_shutdown(self, moment: Moment | None = None) -> None:
+        """Tell the runner to take no more jobs and to exit after its last one; returns at once. Raises IpcError.
+
+        It is told within `moment`, in which it need not answer; what that raises is raised, and it has not been told.
+        """
+        await self._call("graceful-shutdown", moment)
 
     async def close(self) -> None:
         """Drop the connection; the next call makes a new one."""
@@ -76,11 +82,11 @@ class IpcClient:
         except OSError:
             return  # the runner was quicker
 
-    async def _call(self, name: str) -> dict[str, Any]:
+    async def _call(self, name: str, moment: Moment | None = None) -> dict[str, Any]:
         async with self._lock:
             try:
                 async with asyncio.timeout(self._timeout):
-                    return _data(name, await self._exchange(name))
+                    return _data(name, await self._exchange(name, moment or nullcontext()))
             except (OSError, EOFError, ipc_frames.FrameError) as error:
                 # EOFError: the runner hung up in mid-frame. TimeoutError is an OSError.
                 await self.close()
@@ -90,11 +96,12 @@ class IpcClient:
                 await self.close()
                 raise
 
-    async def _exchange(self, name: str) -> dict[str, Any]:
+    async def _exchange(self, name: str, moment: Moment) -> dict[str, Any]:
         reader, writer = self._streams or await self._connect()
         number = str(next(self._numbers))
-        writer.write(ipc_frames.encode(FrameType.REQUEST, {"type": name}, number))
-        await writer.drain()
+        async with moment:
+            writer.write(ipc_frames.encode(FrameType.REQUEST, {"type": name}, number))
+            await writer.drain()
         while True:
             frame = await ipc_frames.read(reader)
             if frame.get("t") == FrameType.RESPONSE and frame.get("n") == number:

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Protocol
 
 from runnerpool_agent import drain as machine
 from runnerpool_agent.drain import Action, Cause, Drain, Facts, Phase
-from runnerpool_agent.ipc import IpcError
+from runnerpool_agent.ipc import IpcError, Moment
 from runnerpool_agent.jobs import Outcome
 from runnerpool_agent.orders import Order
 from runnerpool_agent.runner_view import RunnerView
@@ -32,6 +32,9 @@ class Process(Protocol):
     def kill(self) -> None:
         """SIGKILL."""
 
+    def held(self) -> AbstractAsyncContextManager[None]:
+        """It stands still, and has been heard to the end."""
+
     async def run(self, on_line: Callable[[str], None]) -> int:
         """Until it has ended and all it left behind has; returns what could not be ended."""
 
@@ -50,6 +53,23 @@ class Ground(Protocol):
 
     def sick(self) -> Cause | None:
         """Why waiting for the job in hand would be in vain."""
+
+
+class _RoundOpened(Exception):
+    """The runner began a round after it was decided to tell it to end."""
+
+
+@asynccontextmanager
+async def _moment(process: Process, view: RunnerView, *, in_round: bool) -> AsyncIterator[None]:
+    """The moment at which the runner is told: it can't claim a job unseen between our last look and its hearing it.
+
+    Raises:
+        _RoundOpened: It was not `in_round` when that was decided, and is now.
+    """
+    async with process.held():
+        if view.log.round_open() and not in_round:
+            raise _RoundOpened
+        yield
 
 
 class Lifecycle:
@@ -132,13 +152,13 @@ class Lifecycle:
             # Also with a job in hand: it may end before the round does, and what we know of it is a second old.
             in_round = view.log.round_open()
             step = machine.next_step(self.drain, Facts(now=now, alive=process.code is None, in_round=in_round))
-            self._act(step.action, process, view)
+            self._act(step.action, process, view, in_round=in_round)
             quiet_at = view.log.round_quiet_at() if in_round else None
             await self._sleep_until(min((at for at in (step.until, quiet_at) if at is not None), default=None))
 
-    def _act(self, action: Action, process: Process, view: RunnerView) -> None:
+    def _act(self, action: Action, process: Process, view: RunnerView, *, in_round: bool) -> None:
         if action is Action.TELL and self._telling is None:
-            self._telling = asyncio.create_task(self._tell(view))
+            self._telling = asyncio.create_task(self._tell(view, _moment(process, view, in_round=in_round)))
         elif action is Action.TERMINATE:
             log.warning("sending the runner SIGTERM, so that it hands its jobs back (%s)", self.drain.cause)
             process.terminate()
@@ -149,9 +169,11 @@ class Lifecycle:
             process.kill()
             self.drain = machine.runner_killed(self.drain)
 
-    async def _tell(self, view: RunnerView) -> None:
+    async def _tell(self, view: RunnerView, moment: Moment) -> None:
         try:
-            await view.ipc.graceful_shutdown()
+            await view.ipc.graceful_shutdown(moment)
+        except _RoundOpened:
+            log.debug("the runner has just begun to look for a job; waiting for what comes of it")
         except IpcError as error:
             log.warning("the runner could not be told to finish; trying again: %s", error)
             await asyncio.sleep(TELL_AGAIN_SECONDS)

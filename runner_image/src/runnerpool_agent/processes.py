@@ -52,6 +52,17 @@ def parse_stat(text: str) -> ProcessEntry:
     )
 
 
+def stands_still(pid: int) -> bool:
+    """Whether every thread of a process has been stopped by a signal; one that is gone stands still too."""
+    with suppress(OSError):
+        for thread in (_PROC / str(pid) / "task").iterdir():
+            with suppress(OSError):
+                stat = (thread / "stat").read_text(encoding="utf-8", errors="replace")
+                if stat[stat.rindex(")") + 1 :].split()[0] not in {"T", "t", "Z", "X"}:
+                    return False
+    return True
+
+
 def kill(pid: int) -> None:
     """SIGKILL; one that has ended meanwhile is what we wanted."""
     with suppress(ProcessLookupError):

@@ -11,6 +11,7 @@ from pathlib import Path
 import tomli_w
 
 from runnerpool_agent.config import AgentConfig
+from runnerpool_agent.trust import TrustFiles
 
 _APP = Path("peertube-runner-nodejs", "default")
 
@@ -31,7 +32,12 @@ class RunnerHome:
         """Where the runner listens for IPC."""
         return self.scratch / "data" / _APP / "peertube-runner.sock"
 
-    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+    @property
+    def trust(self) -> TrustFiles:
+        """Where authorities are written that the server's certificate needs."""
+        return TrustFiles.below(self.scratch / "trust")
+
+    def environment(self, inherited: Mapping[str, str], config: AgentConfig) -> dict[str, str]:
         """The runner's environment: what the pod has (a pool may set variables), with every home moved to scratch."""
         homes = {
             "HOME": self.scratch / "home",
@@ -41,8 +47,9 @@ class RunnerHome:
             "XDG_STATE_HOME": self.scratch / "state",
             "TMPDIR": self.scratch / "tmp",
         }
+        trust = {} if config.server.ca is None else self.trust.environment()
         # NO_COLOR: colours would only have to be taken out of the log again.
-        return {**inherited, **{name: str(path) for name, path in homes.items()}, "NO_COLOR": "1"}
+        return {**inherited, **{name: str(path) for name, path in homes.items()}, **trust, "NO_COLOR": "1"}
 
     def write(self, config: AgentConfig, threads: int) -> None:
         """Make the directories and the settings, as the runner would after a registration of its own.
@@ -52,6 +59,8 @@ class RunnerHome:
         """
         for name in ("home", "config", "data", "cache", "state", "tmp"):
             (self.scratch / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        if config.server.ca is not None:
+            self.trust.write(config.server.ca)
         self.config_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.config_file.unlink(missing_ok=True)
         # The mode is given at creation: at no moment can another user read the token in it.

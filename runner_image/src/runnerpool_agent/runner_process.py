@@ -1,18 +1,25 @@
 """One life of `peertube-runner server`: started in a session of its own, read line by line, cleaned up after."""
 
 import asyncio
+import fcntl
 import os
 import signal
+import sys
+import termios
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import IO
 
+from runnerpool_agent.processes import stands_still
 from runnerpool_agent.reaper import Reaper
 
 _MAX_LINE = 16 * 1024
 _CHUNK = 64 * 1024
 _LAST_LINES_SECONDS = 2.0
+_STOP_STEP_SECONDS = 0.002
+_STOP_STEPS = 250
+_TURNS_TO_READER = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +84,35 @@ class RunnerProcess:
         """SIGKILL: the runner has had its time."""
         self._signal(signal.SIGKILL)
 
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Let it stand still (SIGSTOP), with all that it has said so far passed on, until the block ends.
+
+        FFmpeg goes on meanwhile. Whoever writes to the runner in the block can be sure that it reads that together with
+        the first news that come from the network, and before any answer to what it does about them.
+        """
+        self._signal(signal.SIGSTOP)
+        try:
+            await self._stopped()
+            await self._read_up()
+            yield
+        finally:
+            self._signal(signal.SIGCONT)
+
+    async def _stopped(self) -> None:
+        """A stop takes effect when each thread comes to it; where the kernel does not tell, not for long."""
+        for _ in range(_STOP_STEPS):
+            if stands_still(self.pid):
+                return
+            await asyncio.sleep(_STOP_STEP_SECONDS)
+
+    async def _read_up(self) -> None:
+        while not self._output.closed and _unread(self._output.fileno()):  # noqa: ASYNC110 - the kernel's pipe
+            await asyncio.sleep(0)
+        # What has been read goes from transport to stream to reader, a turn of the event loop each.
+        for _ in range(_TURNS_TO_READER):
+            await asyncio.sleep(0)
+
     async def run(self, on_line: Callable[[str], None]) -> int:
         """Pass on its lines until it ends; then end all it left behind, and read the log to its end.
 
@@ -110,6 +146,11 @@ class RunnerProcess:
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+
+
+def _unread(pipe: int) -> int:
+    """How many bytes wait in a pipe (FIONREAD in pipe(7))."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 async def lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-from runnerpool_agent.ipc import IpcError, RunningJob
+from runnerpool_agent.ipc import IpcError, Moment, RunningJob
 from runnerpool_agent.jobs import JobLedger, Outcome
 from runnerpool_agent.runner_log import RunnerLog
 
@@ -21,8 +21,8 @@ class RunnerIpc(Protocol):
     async def is_registered(self) -> bool:
         """Whether the runner still has its server."""
 
-    async def graceful_shutdown(self) -> None:
-        """Take no more, finish, exit."""
+    async def graceful_shutdown(self, moment: Moment | None = None) -> None:
+        """Take no more, finish, exit: told within `moment`."""
 
     async def close(self) -> None:
         """Drop the connection."""

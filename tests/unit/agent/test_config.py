@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from runnerpool_agent.config import AgentConfig, ConfigError, load
 from support.agent.pod import TOKEN, agent_config
@@ -31,6 +32,19 @@ def test_the_contracts_example_is_read(tmp_path: Path) -> None:
 
 def test_a_field_of_a_newer_operator_is_ignored(tmp_path: Path) -> None:
     assert load(written(tmp_path, agent_config() | {"caBundle": "…"})).concurrency == 1
+
+
+def test_authorities_of_the_server_may_be_given_absent_or_null(tmp_path: Path) -> None:
+    pem = trustme.CA().cert_pem.bytes().decode()
+    for server, ca in [({"ca": pem}, pem), ({"ca": None}, None), ({}, None)]:
+        content = agent_config() | {"server": {"url": "https://video.example.org"} | server}
+        assert load(written(tmp_path, content)).server.ca == ca
+
+
+@pytest.mark.parametrize("ca", ["", "text", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "é"])
+def test_authorities_that_cannot_be_read_are_a_fault_of_the_configuration(tmp_path: Path, ca: str) -> None:
+    error = refused(tmp_path, agent_config() | {"server": {"url": "https://video.example.org", "ca": ca}})
+    assert error.problems == ("server.ca: must be certificates in PEM",)
 
 
 def test_threads_may_be_left_to_the_agent(tmp_path: Path) -> None:

@@ -98,6 +98,26 @@ async def test_one_connection_serves_all_calls(socket: Path) -> None:
         await ipc.graceful_shutdown()
 
 
+async def test_a_moment_that_is_not_fit_leaves_the_runner_untold_and_the_connection_as_it_was(socket: Path) -> None:
+    @asynccontextmanager
+    async def unfit() -> AsyncIterator[None]:
+        raise ValueError("not now")
+        yield
+
+    @asynccontextmanager
+    async def fit() -> AsyncIterator[None]:
+        entered.append(1)
+        yield
+
+    entered: list[int] = []
+    async with runner(socket, answering(listing(), {"success": True})), client(socket) as ipc:
+        assert await ipc.list_jobs() == ()
+        with pytest.raises(ValueError, match="not now"):
+            await ipc.graceful_shutdown(unfit())
+        await ipc.graceful_shutdown(fit())
+    assert entered == [1]
+
+
 async def test_a_runner_without_a_server_is_no_longer_registered(socket: Path) -> None:
     async with runner(socket, answering({"success": True, "data": {"servers": []}})), client(socket) as ipc:
         assert not await ipc.is_registered()

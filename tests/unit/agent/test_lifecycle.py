@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 
 from runnerpool_agent.drain import Cause, Phase
-from runnerpool_agent.ipc import IpcError, RunningJob
+from runnerpool_agent.ipc import IpcError, Moment, RunningJob
 from runnerpool_agent.jobs import Outcome
 from runnerpool_agent.lifecycle import MAX_RESTARTS, Lifecycle
 from runnerpool_agent.orders import Order
@@ -31,7 +32,10 @@ class Counts:
 
 
 class Runner:
-    """Process and IPC of one fake runner. `heeds`: SIGTERM ends it; `answers`: it answers over IPC."""
+    """Process and IPC of one fake runner.
+
+    `heeds`: SIGTERM ends it; `answers`: it answers over IPC; `unheard`: said, but not yet read when a drain begins.
+    """
 
     def __init__(self) -> None:
         self.code: int | None = None
@@ -40,6 +44,8 @@ class Runner:
         self.jobs: dict[str, str] = {}
         self.told: list[float] = []
         self.signals: list[tuple[str, float]] = []
+        self.unheard: list[str] = []
+        self.is_held = False
         self._ended = asyncio.Event()
         self._say: Callable[[str], None] = lambda _: None
 
@@ -61,6 +67,14 @@ class Runner:
         self.signals.append(("KILL", now()))
         self.end(-9)
 
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        while self.unheard:
+            self.say(self.unheard.pop())
+        self.is_held = True
+        yield
+        self.is_held = False
+
     # The IPC
 
     async def list_jobs(self) -> tuple[RunningJob, ...]:
@@ -71,7 +85,10 @@ class Runner:
         await self._answer()
         return self.registered
 
-    async def graceful_shutdown(self) -> None:
+    async def graceful_shutdown(self, moment: Moment | None = None) -> None:
+        assert moment
+        async with moment:
+            assert self.is_held
         await self._answer()
         self.told.append(now())
         if not self.jobs:
@@ -271,6 +288,19 @@ async def test_a_job_in_hand_that_may_end_before_the_claim_of_the_next_one_hides
     await asyncio.sleep(0.01)
     assert world.runner.told == [11.9]
     world.runner.finish("b")
+    assert (await world.ends()).code == 0
+
+
+async def test_a_round_that_begins_while_the_runner_is_being_told_to_end_is_waited_for(world: World) -> None:
+    await world.settle()
+    world.runner.unheard.append(CHECKING)
+    world.lifecycle.take_order(Order.DRAIN)
+    await asyncio.sleep(3)
+    assert world.runner.told == []
+    world.runner.begin("a")
+    await asyncio.sleep(0.01)
+    assert world.runner.told == [13.0]
+    world.runner.finish("a")
     assert (await world.ends()).code == 0
 
 

@@ -3,6 +3,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import trustme
 
 from runnerpool_agent.config import AgentConfig
 from runnerpool_agent.runner_config import RunnerHome, threads_for, usable_cpus
@@ -46,10 +47,23 @@ def test_a_second_start_gets_fresh_settings(tmp_path: Path) -> None:
 
 
 def test_the_runner_writes_below_scratch_only_and_inherits_the_pools_variables(tmp_path: Path) -> None:
-    environment = RunnerHome(scratch=tmp_path).environment({"HOME": "/home/someone", "STAND_IN_READ_RATE": "1"})
+    inherited = {"HOME": "/home/someone", "STAND_IN_READ_RATE": "1"}
+    environment = RunnerHome(scratch=tmp_path).environment(inherited, config())
     assert environment["STAND_IN_READ_RATE"] == "1"
+    assert "NODE_EXTRA_CA_CERTS" not in environment
     for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "TMPDIR"):
         assert Path(environment[name]).is_relative_to(tmp_path)
+
+
+def test_the_servers_own_authorities_are_written_below_scratch_and_the_runner_told(tmp_path: Path) -> None:
+    pem = trustme.CA().cert_pem.bytes().decode()
+    told = AgentConfig.model_validate(agent_config() | {"server": {"url": "https://video.example.org", "ca": pem}})
+    home = RunnerHome(scratch=tmp_path)
+    home.write(told, threads=1)
+    home.write(told, threads=1)
+    extra = Path(home.environment({"NODE_EXTRA_CA_CERTS": "/image/own.pem"}, told)["NODE_EXTRA_CA_CERTS"])
+    assert extra.is_relative_to(tmp_path)
+    assert extra.read_text(encoding="utf-8") == pem
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from runnerpool_agent.processes import processes
+from runnerpool_agent import runner_process
+from runnerpool_agent.processes import processes, stands_still
 from runnerpool_agent.reaper import Reaper
 from runnerpool_agent.runner_process import RunnerCommand, RunnerProcess, lines
 
@@ -66,6 +67,44 @@ async def test_it_can_be_stopped_and_stopping_it_twice_is_no_error(stop: str, co
     await life
     getattr(process, stop)()
     assert process.code == code
+
+
+async def test_while_it_is_held_it_does_nothing_and_all_that_it_said_before_has_been_heard() -> None:
+    count = "import itertools\nfor number in itertools.count():\n print(number, '.' * 200)"
+    process = await RunnerProcess.start(python(count), Reaper(adopting=False))
+    heard: list[str] = []
+    life = asyncio.create_task(process.run(heard.append))
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            before = len(heard)
+            async with process.held():
+                said = len(heard)
+                assert stands_still(process.pid)
+                await asyncio.sleep(0.1)
+                assert len(heard) == said
+            while len(heard) <= max(before, said):  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.01)
+    assert not stands_still(process.pid)
+    assert [int(line.split()[0]) for line in heard] == list(range(len(heard)))
+    process.kill()
+    await life
+
+
+async def test_one_that_has_ended_can_be_held_too() -> None:
+    process, _, _ = await ran(python("pass"))
+    async with process.held():
+        assert stands_still(process.pid)
+
+
+async def test_one_that_will_not_stand_still_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner_process, "stands_still", lambda _: False)
+    monkeypatch.setattr(runner_process, "_STOP_STEPS", 3)
+    process = await RunnerProcess.start(python("import time; print('up'); time.sleep(600)"), Reaper(adopting=False))
+    life = asyncio.create_task(process.run(lambda _: None))
+    async with asyncio.timeout(10), process.held():
+        pass
+    process.kill()
+    await life
 
 
 async def test_a_program_that_is_not_there_is_an_os_error() -> None:

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from runnerpool_agent.ipc import IpcError, RunningJob
+from runnerpool_agent.ipc import IpcError, Moment, RunningJob
 from runnerpool_agent.jobs import Outcome
 from runnerpool_agent.runner_view import RunnerView
 
@@ -28,7 +28,7 @@ class Ipc:
     async def is_registered(self) -> bool:
         return True
 
-    async def graceful_shutdown(self) -> None: ...
+    async def graceful_shutdown(self, moment: Moment | None = None) -> None: ...
 
     async def close(self) -> None:
         self.closed = True
