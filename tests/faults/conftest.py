@@ -1,6 +1,6 @@
 """Fixtures of the fault tests. The control plane is one for all xdist workers; everything else is a test's own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,10 @@ from support.cluster.errors import ClusterError
 from support.cluster.fixtures import refuse_unfit_machine
 from support.cluster.local import LocalCluster
 from support.faults import shared_cluster as shared
-from support.faults.stage import FaultStage, StageOrder, fault_stage
+from support.faults.stage import FaultStage, StageMaker, StageOrder, fault_stage
 from support.stage.operatorlog import complaints_of
 
 _WORKER_INPUT = "shared_cluster"
-
-StageMaker = Callable[..., FaultStage]
 
 
 def pytest_configure_node(node: Any) -> None:

@@ -55,7 +55,7 @@ class Theatre:
         return self.reader.find(f"/api/v1/namespaces/{self.namespace}/pods/{POD}")
 
     def status(self) -> Json:
-        return (self.pod() or {}).get("status", {})
+        return dict((self.pod() or {}).get("status", {}))
 
     def await_ready(self) -> None:
         until(lambda: "Ready" in true_conditions(self.status()), "a ready pod", seconds=15, evidence=self.status)
@@ -69,8 +69,8 @@ class Theatre:
         return ended
 
     def await_job_in_hand(self) -> str:
-        (job,) = until(lambda: self.player.holding().get(POD), "a job in hand", seconds=15, evidence=self.status)
-        return str(job)
+        found = until(lambda: self.player.holding().get(POD), "a job in hand", seconds=15, evidence=self.status)
+        return (found or [""])[0]
 
     def await_gone(self) -> None:
         until(lambda: self.pod() is None, "the pod gone", seconds=20, evidence=self.status)

@@ -140,10 +140,14 @@ class ApiProxy:
 
     @property
     def open_watches(self) -> int:
-        return len(self._watches)
+        """How many watches are open at the operator's side."""
+        return len(self._streaming())
+
+    def _streaming(self) -> list[Passage]:
+        return [passage for passage in list(self._watches) if passage.streaming is not None]
 
     async def _end_watches(self, line: bytes) -> int:
-        ended = list(self._watches)
+        ended = self._streaming()
         for passage in ended:
             await passage.end_stream(line)
         return len(ended)

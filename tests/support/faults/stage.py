@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -176,6 +177,11 @@ class FaultStage:
         found = self.until(enough, f"{count} pods", within=within)
         return found[0] if found else []
 
+    def await_pod_at_work(self, *, within: float = 15) -> str:
+        """The name of a pod with a job in hand, as soon as there is one."""
+        found = self.until(self.player.holding, "a pod with a job in hand", within=within)
+        return str(next(iter(found)))
+
     def until(self, probe: Callable[[], Any], what: str, *, within: float) -> Any:
         """What the probe returns as soon as that is true. Raises StageError with what there is instead."""
         return until(probe, what, seconds=within, evidence=self.describe)
@@ -207,15 +213,19 @@ class FaultStage:
 
     def equip(self, background: Background, order: StageOrder) -> None:
         """Give it proxy, player and operator; once."""
-        plane, context = self.cluster.control_plane, self.cluster.control_plane.pki.client_context
+        plane = self.cluster.control_plane
         way_in = self.rights.kubeconfig()
         if order.proxied:
-            self._api = ApiProxy(background, upstream=plane.url, context=context(), directory=self.directory)
+            # No client certificate: it would count before the operator's own credentials.
+            context = ssl.create_default_context(cafile=str(plane.pki.ca_certificate))
+            self._api = ApiProxy(background, upstream=plane.url, context=context, directory=self.directory)
             way_in = kubeconfig.through(
                 self._api.url, self._api.authority, way_in, self.directory / "proxied.kubeconfig"
             )
         if order.played:
-            self._player = PodPlayer(background, url=plane.url, context=context(), namespace=self.namespace)
+            self._player = PodPlayer(
+                background, url=plane.url, context=plane.pki.client_context(), namespace=self.namespace
+            )
         self._operator = OperatorProcess(
             OperatorOrder(
                 kubeconfig=way_in,
@@ -255,6 +265,10 @@ def fault_stage(cluster: LocalCluster, directory: Path, order: StageOrder) -> It
         stack.callback(made.operator.stop)
         made.operator.start()
         yield made
+
+
+StageMaker = Callable[..., FaultStage]
+"""Makes a stage, given fields of `StageOrder`."""
 
 
 def _make_namespace(cluster: LocalCluster, namespace: str, *, restricted: bool) -> None:
