@@ -105,7 +105,8 @@ def _orders_of_authors(versions: list[Version]) -> Iterator[float]:
     known: dict[str, tuple[object, ...]] = {}
     for version in versions:
         metadata = version.body["metadata"]
-        told = (metadata.get("generation"), metadata.get("annotations"), metadata.get("labels"), version.change)
+        gone = version.change is Change.DELETED
+        told = (metadata.get("generation"), metadata.get("annotations"), metadata.get("labels"), gone)
         if known.get(version.uid) != told:
             yield version.at
         known[version.uid] = told
