@@ -4,6 +4,9 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
+from peers.peertube.recordings import Answer
 from peers.peertube.replay import PUBLIC_URL, Player, sign_in
 from peers.peertube.server import RunningServer, running
 from peers.peertube.simulation import DEFAULT_PASSWORD, Settings
@@ -62,6 +65,85 @@ async def test_revoking_ends_a_session_and_a_release_may_end_them_all(tmp_path: 
         headers = {"Authorization": f"Bearer {player.bearer}"}
         assert (await player.send("GET", "/api/v1/runners", headers=headers)).status == 401
         assert server.simulation.journal.logins == {"password": 2}
+
+
+async def grant(player: Player, username: str, password: str, **headers: str) -> Answer:
+    """A password grant."""
+    client = (await player.send("GET", CLIENT)).body
+    form = {**client, "grant_type": "password", "username": username, "password": password}
+    return await player.send("POST", TOKEN, data=form, headers=headers)
+
+
+async def set_account(player: Player, **account: object) -> None:
+    assert (await player.send("POST", "/simulation/accounts", json=account)).status == 200
+
+
+async def test_an_account_with_a_second_factor_gets_in_with_its_one_time_password_alone(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (server, player):
+        await set_account(player, username="careful", password="secret", oneTimePassword="123456")
+        missing = await grant(player, "careful", "secret")
+        assert (missing.status, missing.body["code"]) == (401, "missing_two_factor")
+        assert missing.headers["x-peertube-otp"] == "required; app"
+        wrong = await grant(player, "careful", "secret", **{"x-peertube-otp": "000000"})
+        assert (wrong.status, wrong.body["code"]) == (400, "invalid_two_factor")
+        # Who does not know the password does not learn that there is a second factor.
+        assert (await grant(player, "careful", "wrong")).body["code"] == "invalid_grant"
+        right = await grant(player, "careful", "secret", **{"x-peertube-otp": "123456"})
+        form = {"grant_type": "refresh_token", "refresh_token": right.body["refresh_token"]}
+        renewed = await player.send("POST", TOKEN, data={**(await player.send("GET", CLIENT)).body, **form})
+        assert (right.status, renewed.status) == (200, 200)
+        assert server.simulation.journal.logins == {"password": 1, "refresh": 1, "failed": 3}
+
+
+async def test_an_account_that_is_no_administrator_is_kept_from_runners_but_may_upload(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (_, player):
+        await set_account(player, username="guest", password="secret", administrator=False)
+        pair = (await grant(player, "guest", "secret")).body
+        headers = {"Authorization": f"Bearer {pair['access_token']}"}
+        for method, path in ADMIN_ROUTES:
+            if "users/" in path:
+                continue
+            answer = await player.send(method, path, headers=headers)
+            below = path.removeprefix("/api/v1/runners") or "/"
+            assert (answer.status, answer.body["detail"]) == (
+                403,
+                f"User guest does not have right 29 to access to {below}.",
+            )
+        answer = await player.send("POST", "/api/v1/videos/upload", headers=headers, files={"name": (None, "a")})
+        assert answer.status == 400  # for want of a file
+        assert (await player.send("POST", "/api/v1/users/revoke-token", headers=headers)).status == 200
+
+
+async def test_over_the_limit_an_account_that_is_no_administrator_is_refused(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (_, player):
+        await set_account(player, username="guest", password="secret", administrator=False)
+        pair = (await grant(player, "guest", "secret")).body
+        for _ in range(50):
+            await player.send("GET", CLIENT)
+        headers = {"Authorization": f"Bearer {pair['access_token']}"}
+        assert (await player.send("GET", "/api/v1/runners", headers=headers)).status == 429
+
+
+async def test_a_changed_password_is_the_one_that_counts_and_tokens_stay_good(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (_, player):
+        await sign_in(player, DEFAULT_PASSWORD)
+        await set_account(player, username="root", password="changed")
+        assert (await grant(player, "root", DEFAULT_PASSWORD)).status == 400
+        assert (await grant(player, "root", "changed")).status == 200
+        assert (await player.admin("GET", "/api/v1/runners"))["total"] == 0
+
+
+@pytest.mark.parametrize("account", [{}, {"username": "x"}, {"username": "", "password": "y"}], ids=str)
+async def test_an_account_needs_a_name_and_a_password(tmp_path: Path, account: dict[str, str]) -> None:
+    async with serving(tmp_path) as (_, player):
+        assert (await player.send("POST", "/simulation/accounts", json=account)).status == 400
+
+
+async def test_the_oauth_client_is_given_under_the_public_name_alone(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (_, player):
+        answer = await player.send("GET", CLIENT, headers={"Host": "peertube.media.svc:9000"})
+        assert (answer.status, "code" in answer.body) == (403, False)
+        assert (await player.send("GET", CLIENT)).status == 200
 
 
 ADMIN_ROUTES = [

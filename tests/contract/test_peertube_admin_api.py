@@ -130,6 +130,21 @@ async def test_deleting_a_registration_token_deletes_its_runners(tmp_path: Path)
         assert (await player.send("DELETE", f"{TOKENS}/x", headers=headers)).status == 400
 
 
+async def test_the_job_of_a_runner_that_went_with_its_token_stays_in_processing_for_nobody(tmp_path: Path) -> None:
+    async with administered(tmp_path) as (_, player):
+        [job] = await enqueue(player, type=WEB_VIDEO)
+        [token] = (await player.admin("GET", TOKENS))["data"]
+        body = {"registrationToken": token["registrationToken"], "name": "a"}
+        runner = (await player.send("POST", "/api/v1/runners/register", json=body)).body["runnerToken"]
+        await player.send("POST", f"{JOBS}/{job}/accept", json={"runnerToken": runner})
+        await player.admin("DELETE", f"{TOKENS}/{token['id']}")
+        [row] = (await player.admin("GET", JOBS))["data"]
+        assert (row["state"]["id"], row["runner"]) == (2, None)
+        answer = await player.send("POST", f"{JOBS}/request", json={"runnerToken": runner})
+        assert (answer.status, answer.body["code"]) == (404, "unknown_runner_token")
+        assert (await player.send("POST", "/api/v1/runners/register", json=body)).status == 404
+
+
 async def test_an_upload_that_is_no_media_or_has_no_name_is_refused(tmp_path: Path) -> None:
     async with administered(tmp_path) as (server, player):
         headers = {"Authorization": f"Bearer {player.bearer}"}
