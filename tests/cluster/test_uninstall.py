@@ -21,7 +21,7 @@ from support.packaging.paths import CHART
 from support.stage.pools import POOL_KIND
 from support.stage.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300), pytest.mark.usefixtures("chart_on_cluster")]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300), pytest.mark.usefixtures("resource")]
 
 RELEASE = "guarded"
 JOB = "guarded-runnerpool-uninstall-needs-no-pools"
