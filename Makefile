@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Levels of test that `make test` runs, in this order: the cheap ones first.
-LEVELS := unit contract cluster e2e bench
+LEVELS := unit contract cluster faults e2e bench
 export PYTHONPATH := tests
 export PYTHONDONTWRITEBYTECODE := 1
 
@@ -55,10 +55,13 @@ lint: setup ## All static gates
 unit: setup ## Fast tests of the code alone, and of the packaging
 contract: setup ## Tests against recordings, the simulated PeerTube and the stand-in runner, on loopback
 cluster: setup testbed ## Tests on a real API server
+faults: setup testbed ## Fault tests, side by side in namespaces of one API server
 e2e: setup testbed ## Tests on a real node with real video
 bench: setup testbed ## Benchmarks with bounds
 # Only what needs no cluster runs side by side: a file at a time, since files share servers and processes.
 unit contract: OPTIONS := --numprocesses=4 --dist=loadfile
+# They mostly wait: for time limits, for backoffs.
+faults: OPTIONS := --numprocesses=6 --dist=loadgroup
 # The figures are what it is for.
 bench: OPTIONS := --capture=no
 $(LEVELS):

@@ -12,7 +12,8 @@ from support.cluster.errors import ClusterError
 from support.cluster.fixtures import refuse_unfit_machine
 from support.cluster.local import LocalCluster
 from support.faults import shared_cluster as shared
-from support.faults.stage import FaultStage, StageMaker, StageOrder, fault_stage
+from support.faults.stage import FaultStage
+from support.faults.staging import StageMaker, StageOrder, fault_stage
 from support.stage.operatorlog import complaints_of
 
 _WORKER_INPUT = "shared_cluster"

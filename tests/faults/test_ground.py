@@ -8,7 +8,8 @@ import pytest
 from support.cluster.errors import ClusterError
 from support.faults.api_request import POD_CREATES
 from support.faults.script import FOREVER, Script
-from support.faults.stage import FaultStage, StageMaker, is_told_to_drain
+from support.faults.stage import FaultStage, is_told_to_drain
+from support.faults.staging import StageMaker
 from support.stage.pools import WEB_VIDEO
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]

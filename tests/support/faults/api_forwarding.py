@@ -124,10 +124,12 @@ class Passage:
         return await asyncio.shield(asyncio.ensure_future(self._whole_answer()))
 
     async def _whole_answer(self) -> tuple[int, bytes, dict[str, str]]:
+        self.record.forwarded = True
         async with self.upstream.ask(self.request, self.record.body) as answer:
             return answer.status, await answer.read(), _kept(answer)
 
     async def _pass_stream_on(self) -> web.StreamResponse:
+        self.record.forwarded = True
         async with self.upstream.ask(self.request, self.record.body) as answer:
             if answer.status != 200:
                 body = await answer.read()

@@ -78,6 +78,10 @@ class ApiProxy:
         """Recorded requests that match; by default all writes."""
         return [record for record in list(self.requests) if match.fits(record.asked)]
 
+    def answered_itself(self) -> list[Recorded]:
+        """Writes that the API server never heard of."""
+        return [record for record in self.writes() if not record.forwarded]
+
     def fault(self, effect: Effect, on: Match = EVERYTHING, *, times: int | None = None) -> Fault:
         """Let an effect meet requests from now on; of several that match, the newest does.
 
@@ -154,7 +158,7 @@ class ApiProxy:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         asked = parse(request.method, request.path, request.query)
-        record = Recorded(at=time.monotonic(), asked=asked, body=await request.read())
+        record = Recorded(at=time.time(), asked=asked, body=await request.read())
         self.requests.append(record)
         passage = Passage(
             upstream=self._upstream, request=request, record=record, stalled=lambda: self._stalled

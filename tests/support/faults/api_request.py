@@ -43,16 +43,18 @@ class Recorded:
     """A request that came, in the order of coming.
 
     Attributes:
-        at: when it came, on the monotonic clock.
+        at: when it came: wall time, which logs and the server use too.
         asked: what it asked for.
         body: as it was sent; may hold a Secret.
         status: of the answer; None while there is none, and where the connection was cut.
+        forwarded: it was sent on to the API server.
     """
 
     at: float
     asked: ApiRequest
     body: bytes = field(repr=False)
     status: int | None = None
+    forwarded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

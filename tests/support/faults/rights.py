@@ -2,20 +2,22 @@
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 from support.cluster.backends import ClusterBackend
 from support.packaging import helm
 
-_NAME = helm.RELEASE
 _KINDS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 
 
 class NamespacedRights:
-    """A ServiceAccount, a Role and a RoleBinding of the chart's, rendered for one namespace.
+    """A ServiceAccount (ACCOUNT), a Role and a RoleBinding of the chart's, rendered for one namespace.
 
     Attributes:
         namespace: where the operator works; its ServiceAccount lives there too.
     """
+
+    ACCOUNT: ClassVar = helm.RELEASE
 
     def __init__(self, cluster: ClusterBackend, namespace: str) -> None:
         self.namespace = namespace
@@ -30,12 +32,12 @@ class NamespacedRights:
 
     def take_away(self) -> None:
         """Remove the RoleBinding: from the next request on, the operator may do nothing in its namespace."""
-        self._cluster.kubectl("delete", "rolebinding", _NAME, f"--namespace={self.namespace}")
+        self._cluster.kubectl("delete", "rolebinding", self.ACCOUNT, f"--namespace={self.namespace}")
 
     def kubeconfig(self) -> Path:
-        return self._cluster.service_account_kubeconfig(self.namespace, _NAME)
+        return self._cluster.service_account_kubeconfig(self.namespace, self.ACCOUNT)
 
     def remove(self) -> None:
         """Remove what does not go with the namespace."""
-        name = f"{self.namespace}:{_NAME}"
+        name = f"{self.namespace}:{self.ACCOUNT}"
         self._cluster.kubectl("delete", "clusterrole,clusterrolebinding", name, "--ignore-not-found", "--wait=false")

@@ -1,98 +1,81 @@
 """One fault test's own place on the shared control plane: all between a pool and its server, and what breaks it."""
 
 import json
-import secrets
-import ssl
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 
-from peers.peertube.profile import PEERTUBE_8_2, ServerProfile
-from support.cluster import kubeconfig
 from support.cluster.local import LocalCluster
 from support.faults.api_proxy import ApiProxy
-from support.faults.background import Background
 from support.faults.pod_player import PodPlayer
 from support.faults.rights import NamespacedRights
-from support.faults.server import PeerTubeHere, peertube_here
+from support.faults.server import PeerTubeHere
+from support.observer.observer import Observer
 from support.stage import pools
 from support.stage.errors import StageError
 from support.stage.kube import Json, KubeReader
 from support.stage.leftovers import leftovers
-from support.stage.operator import create_restricted_namespace
-from support.stage.operator_process import OperatorOrder, OperatorProcess
+from support.stage.operator_process import OperatorProcess
 from support.stage.pools import POOL_KIND, POOL_PATH, WEB_VIDEO, PoolOrder
 from support.stage.waiting import until
 
 Thing = TypeVar("Thing")
 
-CLOCK_DIVISOR = 10.0
 _TELL_SECONDS = 10.0
 _EVENTS = "/api/v1/namespaces/{namespace}/events"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StageOrder:
-    """What a test needs other than the usual.
+class Cast:
+    """Who plays on a stage; `api` and `player` are None where the test went without."""
 
-    Attributes:
-        restricted: the namespace refuses pods that break the restricted Pod Security standard.
-        proxied: the operator reaches the API server through the proxy.
-        played: a player gives pods a life; else the test does.
-        profile: which PeerTube.
-        clock_divisor: the server's watchdog and heartbeats run so much faster.
-        operator: more options of `runnerpool run`, without dashes.
-    """
-
-    restricted: bool = False
-    proxied: bool = True
-    played: bool = True
-    profile: ServerProfile = PEERTUBE_8_2
-    clock_divisor: float = CLOCK_DIVISOR
-    operator: Mapping[str, object] = field(default_factory=dict)
+    server: PeerTubeHere
+    rights: NamespacedRights
+    operator: OperatorProcess
+    observer: Observer
+    api: ApiProxy | None
+    player: PodPlayer | None
 
 
 class FaultStage:
     """A namespace, a server, an operator of this namespace alone under the chart's rights, a proxy, a pod player.
 
     Attributes:
-        cluster: the shared control plane; its administrator is the test.
+        cluster: the control plane; its administrator is the test.
+        http: to the API server, as administrator.
+        reader: the same, for reads.
         server: the simulated PeerTube.
         rights: the operator's, to be taken away and given back.
-        operator: its process, to be killed, frozen and started again; runs when the test begins.
+        operator: its process, to be killed, frozen and started again; it runs when the test begins.
+        observer: judges the invariants when the test ends; `suspended` names those that a fault breaks on purpose.
     """
 
-    def __init__(self, cluster: LocalCluster, namespace: str, directory: Path, server: PeerTubeHere) -> None:
+    def __init__(self, cluster: LocalCluster, namespace: str, directory: Path, cast: Cast) -> None:
         self.cluster = cluster
         self.namespace = namespace
         self.directory = directory
-        self.server = server
-        self.rights = NamespacedRights(cluster, namespace)
+        self.server = cast.server
+        self.rights = cast.rights
+        self.operator = cast.operator
+        self.observer = cast.observer
         plane = cluster.control_plane
         self.http = httpx.Client(verify=plane.pki.client_context(), base_url=plane.url, timeout=20, trust_env=False)
         self.reader = KubeReader(self.http)
-        self._operator: OperatorProcess | None = None
-        self._api: ApiProxy | None = None
-        self._player: PodPlayer | None = None
-        self._canaries = [server.password]
-
-    @property
-    def operator(self) -> OperatorProcess:
-        return _there(self._operator, "an operator")
+        self.canaries = [cast.server.password]
+        self._cast = cast
 
     @property
     def api(self) -> ApiProxy:
         """The proxy before the API server. Raises StageError if the stage was ordered without."""
-        return _there(self._api, "a proxy; order the stage with `proxied=True`")
+        return _there(self._cast.api, "proxy; order the stage with `proxied=True`")
 
     @property
     def player(self) -> PodPlayer:
         """Who plays the pods. Raises StageError if the stage was ordered without."""
-        return _there(self._player, "a player; order the stage with `played=True`")
+        return _there(self._cast.player, "player; order the stage with `played=True`")
 
     def pool(self, name: str = "vod", **spec: Any) -> str:
         """Create the pool and its Secret; its name. `spec` is merged into the usual one (`PoolOrder` of one job type).
@@ -195,87 +178,23 @@ class FaultStage:
 
     def secret_found_nowhere(self, value: str) -> None:
         """Scan the operator's logs for one more secret at the end of the test."""
-        self._canaries.append(value)
-
-    @property
-    def canaries(self) -> list[str]:
-        return list(self._canaries)
+        self.canaries.append(value)
 
     def describe(self) -> str:
         """What there is, for whoever reads of a failure."""
         pods = [f"{pod['metadata']['name']} {pod['status'].get('phase')}" for pod in self.pods()]
         shown = {pool["metadata"]["name"]: pool.get("status") for pool in self._pools()}
-        log = self._operator.last_log() if self._operator is not None and self._operator.runs else ""
-        return f"pods {pods}; pools {json.dumps(shown)}; the operator's log ends: {log}"
+        return f"pods {pods}; pools {json.dumps(shown)}; the operator's log ends: {self.operator.last_log()}"
 
     def _pools(self) -> list[Json]:
         return self.reader.items(POOL_PATH.format(namespace=self.namespace, name="").rstrip("/"))
-
-    def equip(self, background: Background, order: StageOrder) -> None:
-        """Give it proxy, player and operator; once."""
-        plane = self.cluster.control_plane
-        way_in = self.rights.kubeconfig()
-        if order.proxied:
-            # No client certificate: it would count before the operator's own credentials.
-            context = ssl.create_default_context(cafile=str(plane.pki.ca_certificate))
-            self._api = ApiProxy(background, upstream=plane.url, context=context, directory=self.directory)
-            way_in = kubeconfig.through(
-                self._api.url, self._api.authority, way_in, self.directory / "proxied.kubeconfig"
-            )
-        if order.played:
-            self._player = PodPlayer(
-                background, url=plane.url, context=plane.pki.client_context(), namespace=self.namespace
-            )
-        self._operator = OperatorProcess(
-            OperatorOrder(
-                kubeconfig=way_in,
-                directory=self.directory,
-                namespaces=(self.namespace,),
-                options=order.operator,
-            )
-        )
 
     def clear(self) -> None:
         """Remove what would outlive the namespace, when the operator is gone."""
         patch = '{"metadata": {"finalizers": null}}'
         for pool in self._pools():
             self.kubectl("patch", POOL_KIND, pool["metadata"]["name"], "--type=merge", f"--patch={patch}", check=False)
-        self.rights.remove()
-        self.cluster.kubectl("delete", "namespace", self.namespace, "--wait=false", check=False)
         self.http.close()
-
-
-@contextmanager
-def fault_stage(cluster: LocalCluster, directory: Path, order: StageOrder) -> Iterator[FaultStage]:
-    """A stage on which the operator runs; all of it is gone when the block ends."""
-    namespace = f"fault-{secrets.token_hex(3)}"
-    place = directory / namespace
-    place.mkdir(parents=True)
-    with ExitStack() as stack:
-        background = stack.enter_context(Background())
-        divisor, profile = order.clock_divisor, order.profile
-        server = stack.enter_context(
-            peertube_here(background, place / "peertube", clock_divisor=divisor, profile=profile)
-        )
-        _make_namespace(cluster, namespace, restricted=order.restricted)
-        made = FaultStage(cluster, namespace, place, server)
-        stack.callback(made.clear)
-        made.rights.give()
-        made.equip(background, order)
-        stack.callback(made.operator.stop)
-        made.operator.start()
-        yield made
-
-
-StageMaker = Callable[..., FaultStage]
-"""Makes a stage, given fields of `StageOrder`."""
-
-
-def _make_namespace(cluster: LocalCluster, namespace: str, *, restricted: bool) -> None:
-    if restricted:
-        create_restricted_namespace(cluster, namespace)
-    else:
-        cluster.kubectl("create", "namespace", namespace)
 
 
 def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> Json:

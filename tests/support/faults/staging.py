@@ -1,0 +1,144 @@
+"""How a fault test's stage is set and cleared."""
+
+import secrets
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from peers.peertube.profile import PEERTUBE_8_2, ServerProfile
+from support.cluster import kubeconfig
+from support.cluster.local import LocalCluster
+from support.faults.api_proxy import ApiProxy
+from support.faults.api_request import Recorded
+from support.faults.background import Background
+from support.faults.pod_player import PodPlayer
+from support.faults.rights import NamespacedRights
+from support.faults.server import PeerTubeHere, peertube_here
+from support.faults.stage import Cast, FaultStage
+from support.observer.observer import Observer, observe
+from support.observer.records import ApiCall, text_of
+from support.stage.operator import create_restricted_namespace
+from support.stage.operator_process import OperatorOrder, OperatorProcess
+
+CLOCK_DIVISOR = 10.0
+
+StageMaker = Callable[..., FaultStage]
+"""Makes a stage, given fields of `StageOrder`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageOrder:
+    """What a test needs other than the usual.
+
+    Attributes:
+        restricted: the namespace refuses pods that break the restricted Pod Security standard.
+        proxied: the operator reaches the API server through the proxy.
+        played: a player gives pods a life; else the test does.
+        cluster: another control plane than the shared one; it needs our CRD, and nodes for a player.
+        server: another stage's server, to share it; None starts one.
+        profile: which PeerTube is started.
+        clock_divisor: its watchdog and heartbeats run so much faster.
+        operator: more options of `runnerpool run`, without dashes.
+    """
+
+    restricted: bool = False
+    proxied: bool = True
+    played: bool = True
+    cluster: LocalCluster | None = None
+    server: PeerTubeHere | None = None
+    profile: ServerProfile = PEERTUBE_8_2
+    clock_divisor: float = CLOCK_DIVISOR
+    operator: Mapping[str, object] = field(default_factory=dict)
+
+
+@contextmanager
+def fault_stage(shared: LocalCluster, directory: Path, order: StageOrder) -> Iterator[FaultStage]:
+    """A stage on which the operator runs; all of it is gone when the block ends.
+
+    Raises:
+        InvariantBroken: the observer has seen what must not happen.
+    """
+    cluster, namespace = order.cluster or shared, f"fault-{secrets.token_hex(3)}"
+    place = directory / namespace
+    place.mkdir(parents=True)
+    with ExitStack() as stack:
+        background = stack.enter_context(Background())
+        server = order.server or stack.enter_context(
+            peertube_here(background, place / "peertube", clock_divisor=order.clock_divisor, profile=order.profile)
+        )
+        rights = stack.enter_context(_namespace_with_rights(cluster, namespace, restricted=order.restricted))
+        api = _proxy(background, cluster, place) if order.proxied else None
+        observer = stack.enter_context(_observed(cluster, namespace, server, api))
+        operator = OperatorProcess(
+            OperatorOrder(
+                kubeconfig=_way_in(rights, api, place),
+                directory=place,
+                namespaces=(namespace,),
+                options=order.operator,
+            )
+        )
+        player = _player(background, cluster, namespace) if order.played else None
+        cast = Cast(server=server, rights=rights, operator=operator, observer=observer, api=api, player=player)
+        made = FaultStage(cluster, namespace, place, cast)
+        stack.callback(made.clear)
+        stack.callback(operator.stop)
+        operator.start()
+        yield made
+        observer.keep(namespace, [text_of(log) for log in operator.logs()])
+
+
+@contextmanager
+def _namespace_with_rights(cluster: LocalCluster, namespace: str, *, restricted: bool) -> Iterator[NamespacedRights]:
+    if restricted:
+        create_restricted_namespace(cluster, namespace)
+    else:
+        cluster.kubectl("create", "namespace", namespace)
+    rights = NamespacedRights(cluster, namespace)
+    try:
+        rights.give()
+        yield rights
+    finally:
+        rights.remove()
+        cluster.kubectl("delete", "namespace", namespace, "--wait=false", check=False)
+
+
+def _proxy(background: Background, cluster: LocalCluster, directory: Path) -> ApiProxy:
+    plane = cluster.control_plane
+    # No client certificate: it would count before the operator's own credentials.
+    context = ssl.create_default_context(cafile=str(plane.pki.ca_certificate))
+    return ApiProxy(background, upstream=plane.url, context=context, directory=directory)
+
+
+def _way_in(rights: NamespacedRights, api: ApiProxy | None, directory: Path) -> Path:
+    direct = rights.kubeconfig()
+    if api is None:
+        return direct
+    return kubeconfig.through(api.url, api.authority, direct, directory / "proxied.kubeconfig")
+
+
+def _player(background: Background, cluster: LocalCluster, namespace: str) -> PodPlayer:
+    plane = cluster.control_plane
+    return PodPlayer(background, url=plane.url, context=plane.pki.client_context(), namespace=namespace)
+
+
+@contextmanager
+def _observed(cluster: LocalCluster, namespace: str, server: PeerTubeHere, api: ApiProxy | None) -> Iterator[Observer]:
+    user = f"system:serviceaccount:{namespace}:{NamespacedRights.ACCOUNT}"
+    answered = None if api is None else (lambda: [_call(record, user) for record in api.answered_itself()])
+    with observe(cluster, [namespace], peertube=server, operator_user=user, api_calls=answered) as observer:
+        yield observer
+
+
+def _call(record: Recorded, user: str) -> ApiCall:
+    asked = record.asked
+    return ApiCall(
+        at=record.at,
+        user=user,
+        verb=asked.verb,
+        resource=asked.target,
+        namespace=asked.namespace,
+        name=asked.name,
+        code=record.status or 0,
+    )
