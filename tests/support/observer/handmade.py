@@ -1,6 +1,6 @@
 """Histories made by hand, on which the checks are tried: times are seconds after the begin."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from support.observer import objects
@@ -44,6 +44,10 @@ class Script:
         number = len(self.versions) + 1
         body["metadata"] |= {"resourceVersion": str(number)}
         self.versions.append(Version(at=BEGIN + at, kind=kind, change=change, number=number, body=body))
+
+    def from_a_list(self, *, first: bool = False) -> None:
+        """The last version was not heard when it came about, but found in a list."""
+        self.versions[-1] = replace(self.versions[-1], listed=True, gap=not first)
 
     def pool(
         self,

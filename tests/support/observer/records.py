@@ -57,7 +57,8 @@ class Version:
     Attributes:
         at: when it was heard here.
         number: its resourceVersion. Numbers of all kinds come from one etcd, so they tell the order of all versions.
-        gap: the stream was cut before, and versions between may have been missed.
+        listed: a list told of it, in no order of time, so that it is news only together with the others of the list.
+        gap: and the stream was cut before, so that versions between may have been missed.
     """
 
     at: float
@@ -65,6 +66,7 @@ class Version:
     change: Change
     number: int
     body: Json
+    listed: bool = False
     gap: bool = False
 
     @property

@@ -51,6 +51,7 @@ class Watch:
         self._heard = heard
         self._known: dict[str, Mapping[str, Any]] = {}
         self._position = ""
+        self._listing = False
         self._gap = False
         self.listed = asyncio.Event()
 
@@ -84,14 +85,14 @@ class Watch:
     def _take_list(self, document: Mapping[str, Any]) -> None:
         items = {item["metadata"]["uid"]: item for item in document.get("items") or ()}
         end = int(document["metadata"]["resourceVersion"])
-        self._gap = self.listed.is_set()
+        self._listing, self._gap = True, self.listed.is_set()
         for uid in set(self._known) - set(items):
             self._take(Change.DELETED, self._known[uid], number=end)
         for uid, item in items.items():
             known = self._known.get(uid)
             if known is None or known["metadata"]["resourceVersion"] != item["metadata"]["resourceVersion"]:
                 self._take(Change.MODIFIED if known else Change.ADDED, item)
-        self._gap = False
+        self._listing, self._gap = False, False
 
     async def _stream(self) -> None:
         query = {
@@ -131,6 +132,7 @@ class Watch:
                 change=change,
                 number=number or int(body["metadata"]["resourceVersion"]),
                 body=body,
+                listed=self._listing,
                 gap=self._gap,
             )
         )

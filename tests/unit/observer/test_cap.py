@@ -86,3 +86,15 @@ def test_pods_of_others_are_not_counted() -> None:
     script = scene()
     script.pod(2, "foreign", change=Change.ADDED, metadata={"ownerReferences": []})
     assert cap.check(script.history()) == []
+
+
+def test_what_a_list_tells_in_no_order_is_judged_with_the_next_event() -> None:
+    script = scene()
+    script.pod(2, "vod-3", change=Change.ADDED)
+    script.from_a_list()
+    assert cap.check(script.history()) == []
+    script.pod(2, "vod-1", change=Change.DELETED)
+    script.from_a_list()
+    script.pod(3, "vod-4", change=Change.ADDED)
+    (found,) = cap.check(script.history())
+    assert found.what == "with pod vod-4, 3 pods may take work, 2 are allowed"

@@ -85,3 +85,12 @@ def test_writes_for_which_the_test_has_a_reason_do_not_count() -> None:
     script = written(scene(), 100, 130, 160, 190)
     script.suspend(Invariant.QUIET, 120, 200)
     assert quiet.check(script.history()) == []
+
+
+def test_versions_that_were_missed_make_no_write_vain() -> None:
+    script = scene()
+    for at in range(10):
+        script.call(at, "patch", STATUS, POOL)
+    script.pool(20)
+    script.from_a_list()
+    assert quiet.check(script.history()) == []

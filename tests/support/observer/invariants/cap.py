@@ -52,7 +52,7 @@ def _take_bounds(pool: _Pool, version: Version) -> None:
 
 
 def _judged(pool: _Pool, before: list[Json], version: Version) -> Iterable[Violation]:
-    if not pool.bounds:
+    if not pool.bounds or version.listed:
         return
     replicas, surge = pool.bound(version.at)
     takers = [pod for pod in pool.pods.values() if objects.may_take_work(pod)]
