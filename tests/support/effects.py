@@ -1,12 +1,17 @@
 """What a plan's steps do to the world, as the planner promises itself: pure, step by step."""
 
+from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import strategies as st
 
 from runnerpool.planning.plan import (
     Complete,
     Create,
     Discard,
     Drain,
+    Mark,
     Plan,
     ReleaseReserved,
     Remove,
@@ -15,6 +20,7 @@ from runnerpool.planning.plan import (
     Step,
     Unregister,
 )
+from runnerpool.planning.planner import plan
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod, RunnerRow
 from support.builders import make_pod
 
@@ -24,6 +30,46 @@ def after(snapshot: PoolSnapshot, plan: Plan) -> PoolSnapshot:
     for step in plan.steps:
         snapshot = apply(snapshot, step)
     return snapshot
+
+
+def some_steps(data: st.DataObject, steps: tuple[Step, ...]) -> list[Step]:
+    """As many as are carried out before a crash: writes to `status.reserved` first, then the others in any order."""
+    first = [step for step in steps if isinstance(step, Reserve | ReleaseReserved)]
+    rest = data.draw(st.permutations([step for step in steps if step not in first]))
+    return [*first, *rest][: data.draw(st.integers(0, len(steps)))]
+
+
+def settled(snapshot: PoolSnapshot) -> PoolSnapshot:
+    """Plan and act until there is nothing to do; time stands still."""
+    for _ in range(10):
+        decision = plan(snapshot)
+        if not decision.steps:
+            return snapshot
+        snapshot = after(snapshot, decision)
+    raise AssertionError(f"still at it after 10 passes: {plan(snapshot).steps}")
+
+
+def alive(snapshot: PoolSnapshot) -> set[int]:
+    """Ordinals that count against the cap: pods that may take work, and promises that no pod bears yet."""
+    promised = set(snapshot.reserved) - {pod.ordinal for pod in snapshot.pods} - set(snapshot.collided)
+    return promised | {pod.ordinal for pod in snapshot.pods if pod.may_take_work}
+
+
+def unfinished(snapshot: PoolSnapshot) -> set[int]:
+    return alive(snapshot) | {pod.ordinal for pod in snapshot.pods if pod.unfinished}
+
+
+def lived_on(snapshot: PoolSnapshot) -> PoolSnapshot:
+    """A minute later: all pods are ready, all drains are over, no job has come or ended."""
+    now = snapshot.now + timedelta(seconds=60)
+    staying = [pod for pod in snapshot.pods if pod.may_take_work or pod.stage is PodStage.ENDED]
+    pods = tuple(
+        replace(pod, stage=PodStage.READY, ready_since=now, has_run=True) if pod.stage is PodStage.STARTING else pod
+        for pod in staying
+    )
+    gone = {pod.name for pod in snapshot.pods} - {pod.name for pod in pods}
+    held = Counter({name: jobs for name, jobs in snapshot.queue.held.items() if name not in gone})
+    return replace(snapshot, now=now, pods=pods, queue=replace(snapshot.queue, held=held))
 
 
 def apply(snapshot: PoolSnapshot, step: Step) -> PoolSnapshot:
@@ -36,6 +82,8 @@ def apply(snapshot: PoolSnapshot, step: Step) -> PoolSnapshot:
             changed = _with_row(_changed(snapshot, step.pod, stage=PodStage.STARTING), step.pod)
         case Drain():
             changed = _changed(snapshot, step.pod, drain_order=step.order, drain_since=snapshot.now)
+        case Mark():
+            changed = _changed(snapshot, step.pod, evictable=step.evictable)
         case Discard() | Remove():
             changed = _without_rows(replace(snapshot, pods=_others(snapshot, step.pod)), name=step.pod)
         case Unregister():
@@ -60,7 +108,15 @@ def _reserve(snapshot: PoolSnapshot, ordinals: tuple[int, ...]) -> PoolSnapshot:
 
 
 def _create(snapshot: PoolSnapshot, ordinal: int) -> PoolSnapshot:
-    pod = make_pod(ordinal, PodStage.GATED, created=snapshot.now)
+    """Pods are made with the marks of one that must not be moved."""
+    pod = make_pod(
+        ordinal,
+        PodStage.GATED,
+        created=snapshot.now,
+        template_hash=snapshot.template_hash,
+        build_hash=snapshot.build_hash,
+        evictable=False,
+    )
     return replace(snapshot, pods=(*snapshot.pods, pod))
 
 

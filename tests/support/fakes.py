@@ -20,6 +20,7 @@ from runnerpool.planning.jobs import ServerReading
 from runnerpool.planning.queue import QueueUnknown
 from runnerpool.planning.server import ServerFacts
 from runnerpool.planning.snapshot import RunnerPod
+from support.builders import MODERN
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -226,7 +227,7 @@ class FakeLink:
     reading: ServerReading | QueueUnknown = field(default_factory=lambda: ServerReading(at=START))
     last_known: ServerReading | None = None
     rows: tuple[FakeRow, ...] | None = ()
-    facts: ServerFacts | None = None
+    facts: ServerFacts | None = MODERN
     fail_register: Exception | None = None
     full_reads: int = 0
 

@@ -11,10 +11,28 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from runnerpool.api.pool import Pool
+from runnerpool.api.pool import Mode, Pool
 from runnerpool.planning.queue import QueueKnown, QueueReading
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod, RunnerRow
-from support.builders import NOW, POOL_NAME, POOL_UID, ago, make_pod, make_pool, make_row, pod_called, unknown
+from support.builders import (
+    ANCIENT,
+    BUILD,
+    EARLIER_BUILD,
+    EARLIER_TEMPLATE,
+    LIVE,
+    MODERN,
+    NOW,
+    POOL_NAME,
+    POOL_UID,
+    TEMPLATE,
+    WEB_VIDEO,
+    ago,
+    make_pod,
+    make_pool,
+    make_row,
+    pod_called,
+    unknown,
+)
 
 _MOST = 6
 _ORDINALS = st.integers(min_value=1, max_value=3 * _MOST)
@@ -42,6 +60,9 @@ _PODS = st.builds(
     has_run=st.booleans(),
     node=st.sampled_from(["", "a", "b"]),
     succeeded=st.booleans(),
+    template_hash=st.sampled_from([TEMPLATE, TEMPLATE, EARLIER_TEMPLATE, ""]),
+    build_hash=st.sampled_from([BUILD, BUILD, EARLIER_BUILD]),
+    evictable=st.sampled_from([True, False, None]),
 )
 
 
@@ -57,60 +78,106 @@ known_queues: st.SearchStrategy[QueueReading] = st.builds(
     children=st.integers(min_value=0, max_value=_MOST),
     complete=st.booleans(),
 )
-unknown_queues: st.SearchStrategy[QueueReading] = st.just(unknown())
+unknown_queues: st.SearchStrategy[QueueReading] = st.builds(
+    lambda seconds, holders: replace(unknown(seconds=seconds), held={pod_called(ordinal): 1 for ordinal in holders}),
+    seconds=st.sampled_from([0, 44, 45, 3600]),
+    holders=st.lists(_ORDINALS, max_size=2),
+)
 queues = known_queues | unknown_queues
+
+
+def _scaling(bounds: tuple[int, int], idle: tuple[int, int], look_ahead: str) -> tuple[tuple[str, Any], ...]:
+    return (
+        ("minReplicas", min(bounds)),
+        ("maxReplicas", max(bounds)),
+        ("idleSlots", idle[0]),
+        ("idleSeconds", idle[1]),
+        ("lookAhead", look_ahead),
+    )
 
 
 @cache
 def _pool(
-    bounds: tuple[int, int], idle: tuple[int, int], look_ahead: str, concurrency: int, timeout: int, policy: str
+    scaling: tuple[tuple[str, Any], ...],
+    concurrency: int,
+    end: tuple[int, str],
+    rollout: tuple[int, int],
+    habits: tuple[str, str, str],
 ) -> Pool:
+    mode, job_type, job_type_filter = habits
     return make_pool(
-        scaling={
-            "minReplicas": min(bounds),
-            "maxReplicas": max(bounds),
-            "idleSlots": idle[0],
-            "idleSeconds": idle[1],
-            "lookAhead": look_ahead,
-        },
+        mode=mode,
+        jobTypes=[job_type],
+        jobTypeFilter=job_type_filter,
+        scaling={**dict(scaling), "idleSlots": 1} if job_type == LIVE else dict(scaling),
         runner={"concurrency": concurrency},
-        lifecycle={"drainTimeoutSeconds": timeout, "deletionPolicy": policy},
+        rollout={"maxSurge": rollout[0], "maxUnavailable": rollout[1]},
+        lifecycle={"drainTimeoutSeconds": end[0], "deletionPolicy": end[1]},
     )
 
 
 _BOUND = st.integers(min_value=0, max_value=_MOST)
-_POOLS = st.builds(
-    _pool,
+_SCALINGS = st.builds(
+    _scaling,
     bounds=st.tuples(_BOUND, _BOUND),
     idle=st.tuples(st.integers(min_value=0, max_value=3), st.sampled_from([0, 100, 300])),
     look_ahead=st.sampled_from(["Off", "Hold"]),
-    concurrency=st.sampled_from([1, 1, 2]),
-    timeout=st.sampled_from([0, 100]),
-    policy=st.sampled_from(["Drain", "Abort"]),
 )
+_POOLS = st.builds(
+    _pool,
+    scaling=_SCALINGS,
+    concurrency=st.sampled_from([1, 1, 2]),
+    end=st.tuples(st.sampled_from([0, 100]), st.sampled_from(["Drain", "Abort"])),
+    rollout=st.sampled_from([(1, 0), (1, 0), (0, 1), (2, 1), (3, 0), (0, 9)]),
+    habits=st.tuples(
+        st.sampled_from(["Active"] * 6 + ["Hold", "Drain"]),
+        st.sampled_from([WEB_VIDEO, WEB_VIDEO, WEB_VIDEO, LIVE]),
+        st.sampled_from(["Require", "Require", "BestEffort"]),
+    ),
+)
+_OVERRIDES = st.sampled_from(
+    [None] * 8
+    + [
+        "nonsense",
+        "replicas=2,until=2026-11-23T12:00:00Z",
+        "replicas=0,until=2026-11-23T12:01:40Z",
+        "replicas=4,until=2026-11-23T12:01:40Z",
+        "replicas=9,until=2026-12-01T08:00Z",
+    ]
+)
+_FACTS = st.sampled_from([MODERN, MODERN, MODERN, MODERN, ANCIENT, None])
 _ODD_ROWS = [RunnerRow(id=number, name=name) for number, name in enumerate(["", "x", f"{POOL_NAME}-{POOL_UID[:5]}-0"])]
 _ROWS = st.none() | st.lists(_ORDINALS.map(make_row) | st.sampled_from(_ODD_ROWS), max_size=_MOST).map(tuple)
 _LATEST_JOBS = st.dictionaries(_ORDINALS.map(pod_called), _MOMENTS, max_size=4)
 
 
-def _snapshot(pool: Pool, marks: Mapping[str, bool], **fields: Any) -> PoolSnapshot:
+def _snapshot(pool: Pool, marks: Mapping[str, Any], **fields: Any) -> PoolSnapshot:
     return PoolSnapshot(now=NOW, pool=pool.model_copy(update=dict(marks)), **fields)
 
 
+def _at_work(snapshot: PoolSnapshot) -> PoolSnapshot:
+    """The same pool with nothing in its way: mode Active, no override, on a server that is known to filter."""
+    spec = snapshot.pool.spec.model_copy(update={"mode": Mode.ACTIVE})
+    pool = snapshot.pool.model_copy(update={"spec": spec, "override": None})
+    return replace(snapshot, pool=pool, facts=MODERN, template_hash=TEMPLATE)
+
+
 _DELETED = st.sampled_from([ago(1), ago(44), ago(45), ago(3600)])
-_DELETIONS = st.none() | st.none() | _DELETED
+_DELETIONS = {None: st.none() | st.none() | _DELETED, True: _DELETED, False: st.none()}
 
 
 def snapshots(
-    queue: st.SearchStrategy[QueueReading] = queues, *, deleting: bool | None = None
+    queue: st.SearchStrategy[QueueReading] = queues, *, deleting: bool | None = None, at_work: bool = False
 ) -> st.SearchStrategy[PoolSnapshot]:
-    return st.builds(
+    """`at_work`: only pools that are not deleted and have nothing else in their way."""
+    drawn = st.builds(
         _snapshot,
         pool=_POOLS,
         marks=st.fixed_dictionaries(
             {
-                "deleting_since": _DELETIONS if deleting is None else _DELETED if deleting else st.none(),
+                "deleting_since": st.none() if at_work else _DELETIONS[deleting],
                 "has_finalizer": st.booleans(),
+                "override": _OVERRIDES,
             }
         ),
         queue=queue,
@@ -119,9 +186,14 @@ def snapshots(
         last_ordinal=st.integers(min_value=0, max_value=4 * _MOST),
         rows=_ROWS,
         last_job_seen=_LATEST_JOBS,
+        template_hash=st.sampled_from([TEMPLATE] * 7 + [""]),
+        build_hash=st.just(BUILD),
+        facts=_FACTS,
+        collided=st.lists(_ORDINALS, max_size=1).map(tuple),
         create_not_before=st.none() | _MOMENTS,
         observed_since=st.sampled_from([ago(90000), ago(50)]),
     )
+    return drawn.map(_at_work) if at_work else drawn
 
 
 def later(snapshot: PoolSnapshot, by: timedelta) -> PoolSnapshot:

@@ -15,6 +15,7 @@ from runnerpool.planning.plan import (
     Create,
     Discard,
     Drain,
+    Mark,
     ReleaseReserved,
     Remove,
     RemoveFinalizer,
@@ -24,7 +25,10 @@ from runnerpool.planning.plan import (
 )
 from runnerpool.planning.queue import QueueKnown
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod, RunnerRow
-from support.builders import NOW, make_pod, pod_called, unknown
+from support.builders import BUILD, MODERN, NOW, TEMPLATE, make_pod, pod_called, unknown
+
+BACK_OFF = timedelta(seconds=10)
+"""After a pod that failed."""
 
 
 class Crashed(Exception):
@@ -33,7 +37,7 @@ class Crashed(Exception):
 
 @dataclass(kw_only=True)
 class World:
-    """`held`: jobs by the name of the pod that holds them."""
+    """`held`: jobs by the name of the pod that holds them. `broken`: templates whose pods never become ready."""
 
     pool: Pool
     now: datetime = NOW
@@ -49,6 +53,10 @@ class World:
     pool_gone: bool = False
     observed_since: datetime = NOW
     last_job_seen: dict[str, datetime] = field(default_factory=dict)
+    template: str = TEMPLATE
+    build: str = BUILD
+    broken: set[str] = field(default_factory=set)
+    create_not_before: datetime | None = None
     version: int = 0
     _row_ids: int = 0
     _pod_uids: int = 0
@@ -69,6 +77,10 @@ class World:
             rows=tuple(RunnerRow(id=number, name=name) for number, name in self.rows.items()),
             last_job_seen=dict(self.last_job_seen),
             observed_since=self.observed_since,
+            template_hash=self.template,
+            build_hash=self.build,
+            facts=MODERN,
+            create_not_before=self.create_not_before,
         )
 
     # What the operator does
@@ -83,9 +95,11 @@ class World:
             case Reserve() | ReleaseReserved():
                 self._write_reserved(snapshot, step)
             case Create():
-                self.create(step.ordinal)
+                self.create(step.ordinal, template=snapshot.template_hash, build=snapshot.build_hash)
             case Complete():
                 self._complete(step)
+            case Mark():
+                self._mark(step)
             case Drain():
                 self._drain(step)
             case Discard() | Remove():
@@ -109,11 +123,23 @@ class World:
         """The pool is another version now: what was planned for the old one may not be written."""
         self.version += 1
 
-    def create(self, ordinal: int) -> None:
+    def change(self, **spec: object) -> None:
+        """Somebody writes to the pool's spec."""
+        changed = self.pool.spec.model_copy(update=spec)
+        self.pool = self.pool.model_copy(update={"spec": changed})
+        self.touch()
+
+    def create(self, ordinal: int, *, template: str = TEMPLATE, build: str = BUILD) -> None:
         if pod_called(ordinal) not in self.pods:
             self._pod_uids += 1
-            pod = make_pod(ordinal, PodStage.GATED, created=self.now)
+            hashes = {"template_hash": template, "build_hash": build}
+            pod = make_pod(ordinal, PodStage.GATED, created=self.now, evictable=False, **hashes)
             self.pods[pod.name] = replace(pod, uid=f"uid-{self._pod_uids}")
+
+    def _mark(self, step: Mark) -> None:
+        pod = self._same(step.pod, step.uid)
+        if pod is not None:
+            self.pods[pod.name] = replace(pod, evictable=step.evictable)
 
     def _complete(self, step: Complete) -> None:
         pod = self._same(step.pod, step.uid)
@@ -160,7 +186,7 @@ class World:
 
     def start(self, name: str) -> None:
         pod = self.pods[name]
-        if pod.stage is PodStage.STARTING:
+        if pod.stage is PodStage.STARTING and pod.template_hash not in self.broken:
             self.pods[name] = replace(pod, stage=PodStage.READY, ready_since=self.now, has_run=True)
 
     def lose_readiness(self, name: str) -> None:
@@ -197,6 +223,7 @@ class World:
         """A crash; the server's watchdog gives the jobs back to the queue."""
         self._hand_back(name)
         self._end(name, succeeded=False)
+        self.create_not_before = self.now + BACK_OFF
 
     def evict(self, name: str) -> None:
         """The cluster takes a pod away: it hands back what it holds, and vanishes."""
@@ -245,6 +272,19 @@ class World:
     def counted(self) -> set[int]:
         """What counts against the cap: pods that may take work, and everything that is promised."""
         return self.takers | self.reserved
+
+    @property
+    def old(self) -> set[int]:
+        """Pods that may take work and are not what a pod made now would be."""
+        present = (self.template, self.build)
+        hashes = {pod.ordinal: (pod.template_hash, pod.build_hash) for pod in self.pods.values()}
+        return {ordinal for ordinal in self.takers if hashes[ordinal] != present}
+
+    @property
+    def cap(self) -> int:
+        """What the spec allows: a rollout's surge only while there is somebody to replace."""
+        spec = self.pool.spec
+        return spec.scaling.max_replicas + (spec.rollout.max_surge if self.old else 0)
 
     @property
     def unfinished(self) -> set[int]:

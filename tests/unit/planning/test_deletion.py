@@ -76,7 +76,6 @@ def test_pods_that_never_ran_are_thrown_away(pool, pod):
 
 def test_nothing_is_created_and_promises_are_dropped():
     (step,) = steps(reserved=(4, 2), rows=None)
-
     assert isinstance(step, ReleaseReserved)
     assert (step.ordinals, step.reason) == ((2, 4), Reason.POOL_DELETED)
 
@@ -100,10 +99,12 @@ def test_the_finalizer_goes_when_no_unfinished_pod_and_no_row_is_left():
     [
         {"pods": [make_pod(1, drain_order="abort")]},
         {"pods": [make_pod(1, deleting=True)]},
+        {"pods": [make_pod(1, deleting=True)], "queue": unknown(seconds=3600)},
         {"rows": (make_row(1),)},
         {"rows": None},
+        {"rows": None, "queue": unknown(seconds=44)},
     ],
-    ids=["a draining pod", "a pod being deleted", "a row", "rows that could not be listed"],
+    ids=["a draining pod", "a deleted pod", "a pod though the server is gone", "a row", "unlisted rows", "away"],
 )
 def test_the_finalizer_stays_while_something_may_be_left(left):
     assert not any(isinstance(step, RemoveFinalizer) for step in steps(**left))
@@ -124,3 +125,27 @@ def test_the_target_of_a_deleted_pool_is_none():
 
     assert (decision.desired, decision.reason) == (0, Reason.POOL_DELETED)
     assert [(term.stage, term.before, term.after) for term in decision.terms] == [("deletion", 1, 0)]
+
+
+@pytest.mark.parametrize("rows", [None, (make_row(1),)], ids=["never listed", "listed before the server went"])
+@pytest.mark.parametrize("pods", [[], [make_pod(1, PodStage.ENDED)]], ids=["no pod", "an ended pod"])
+def test_runners_that_cannot_be_reached_for_45_seconds_are_left_behind(rows, pods):
+    gone = steps(pods, queue=unknown(seconds=45), rows=rows)[-1]
+
+    assert isinstance(gone, RemoveFinalizer)
+    assert gone.reason is Reason.RUNNERS_LEFT_BEHIND
+    assert pod_called(1).removesuffix("1") in gone.message
+    assert "Unknown" not in gone.message
+
+
+def test_the_45_seconds_begin_with_the_deletion_if_the_server_was_gone_before():
+    pool = DRAINED.model_copy(update={"deleting_since": ago(44)})
+    snapshot = make_snapshot(unknown(seconds=3600), pool=pool, rows=None)
+
+    assert plan(snapshot).steps == ()
+    assert plan(snapshot).recheck_after == timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("rows", [None, (make_row(1),)], ids=["not listed yet", "listed"])
+def test_runners_of_a_server_that_answers_are_never_left_behind(rows):
+    assert not any(isinstance(step, RemoveFinalizer) for step in steps(rows=rows))

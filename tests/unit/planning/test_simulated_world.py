@@ -5,6 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from runnerpool.api.pool import Mode, Rollout
 from runnerpool.planning.plan import Create, Plan, ReleaseReserved, Reserve, Step
 from runnerpool.planning.planner import plan
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot
@@ -15,6 +16,7 @@ from support.world import Crashed, World
 pytestmark = pytest.mark.timeout(600)
 
 _ANY = st.randoms(use_true_random=False)
+_TEMPLATES = ["present-template", "next-template", "broken-template"]
 _SECONDS = st.sampled_from([0.1, 1, 30, 61, 120, 400])
 
 
@@ -24,8 +26,9 @@ class PoolMachine(RuleBasedStateMachine):
         idle_slots=st.integers(0, 1),
         idle_seconds=st.sampled_from([0, 60]),
         concurrency=st.sampled_from([1, 2]),
+        rollout=st.sampled_from([(1, 0), (2, 0), (0, 1), (1, 1)]),
     )
-    def a_pool(self, bounds, idle_slots, idle_seconds, concurrency):
+    def a_pool(self, bounds, idle_slots, idle_seconds, concurrency, rollout):
         pool = make_pool(
             scaling={
                 "minReplicas": min(bounds),
@@ -34,10 +37,11 @@ class PoolMachine(RuleBasedStateMachine):
                 "idleSeconds": idle_seconds,
             },
             runner={"concurrency": concurrency},
+            rollout={"maxSurge": rollout[0], "maxUnavailable": rollout[1]},
             lifecycle={"drainTimeoutSeconds": 100},
         )
-        self.world = World(pool=pool)
-        self.cap = self.world.pool.spec.scaling.max_replicas
+        self.world = World(pool=pool, broken={_TEMPLATES[-1]})
+        self.cap = self.most = 0
         self.others: list[tuple[PoolSnapshot, Plan]] = []
 
     # The operator, its crashes, and a second one
@@ -67,16 +71,23 @@ class PoolMachine(RuleBasedStateMachine):
 
     def _carry_out(self, snapshot, *, random=None, part=1.0):
         decision = plan(snapshot)
-        held = {name for name, jobs in self.world.held.items() if jobs}
-        if (
-            len(self.world.takers) <= self.world.pool.spec.scaling.max_replicas
-            and snapshot.pool.deleting is False
-            and self.world.queue_known
-        ):
-            told = {step.pod for step in decision.steps if hasattr(step, "order")}
-            draining = {pod.name for pod in snapshot.pods if pod.drain_order is not None}
-            assert not (told - draining) & held, "a busy pod is told to drain"
+        self._check_told(snapshot, decision)
         self._act(snapshot, decision.steps, random=random, part=part)
+
+    def _check_told(self, snapshot, decision):
+        """No busy pod goes but one that was made from other settings, unless all go or the cap was lowered."""
+        spec = snapshot.pool.spec
+        may_go = {
+            pod.name
+            for pod in snapshot.pods
+            if pod.drain_order is not None or (self.world.queue_known and pod.template_hash != self.world.template)
+        }
+        told = {step.pod for step in decision.steps if hasattr(step, "order")} - may_go
+        if spec.mode is not Mode.DRAIN and len(self.world.takers) <= spec.scaling.max_replicas:
+            assert not {name for name in told if self.world.held[name]}, "a busy pod is told to drain"
+        if spec.mode is Mode.HOLD:
+            assert not told
+            assert not any(isinstance(step, Reserve | Create) for step in decision.steps)
 
     def _act(self, snapshot: PoolSnapshot, steps, *, random=None, part=1.0):
         writes = [step for step in steps if isinstance(step, Reserve | ReleaseReserved)]
@@ -128,10 +139,29 @@ class PoolMachine(RuleBasedStateMachine):
     def somebody_changes_the_cap(self, cap):
         scaling = self.world.pool.spec.scaling
         bounds = {"max_replicas": cap, "min_replicas": min(cap, scaling.min_replicas)}
-        spec = self.world.pool.spec.model_copy(update={"scaling": scaling.model_copy(update=bounds)})
-        self.world.pool = self.world.pool.model_copy(update={"spec": spec})
+        self.world.change(scaling=scaling.model_copy(update=bounds))
+        self.others.clear()
+
+    @rule(rollout=st.sampled_from([(1, 0), (3, 0), (0, 1)]))
+    def somebody_changes_the_bounds_of_rollouts(self, rollout):
+        self.world.change(rollout=Rollout(max_surge=rollout[0], max_unavailable=rollout[1]))
+        self.others.clear()
+
+    @rule(mode=st.sampled_from([*Mode, Mode.ACTIVE]))
+    def somebody_changes_the_mode(self, mode):
+        self.world.change(mode=mode)
+        self.others.clear()
+
+    @rule(template=st.sampled_from(_TEMPLATES))
+    def somebody_changes_the_settings_of_pods(self, template):
+        """The last of them is broken."""
+        self.world.template = template
         self.world.touch()
-        self.cap = max(cap, len(self.world.counted))
+
+    @rule(build=st.sampled_from(["present-build", "next-build"]))
+    def the_operator_is_upgraded_or_put_back(self, build):
+        self.world.build = build
+        self.world.observed_since = self.world.now
         self.others.clear()
 
     def _any_pod(self, random, *stages):
@@ -194,9 +224,12 @@ class PoolMachine(RuleBasedStateMachine):
             self._check()
 
     def _check(self):
-        counted = len(self.world.counted)
-        assert counted <= self.cap, f"{counted} pods may take work or are promised, the cap is {self.cap}"
-        self.cap = max(self.world.pool.spec.scaling.max_replicas, counted)
+        """What is there may be above a bound that was lowered, but never grows above one."""
+        counted, unfinished = len(self.world.counted), len(self.world.unfinished | self.world.reserved)
+        most = self.world.cap + self.world.pool.spec.scaling.max_replicas
+        assert counted <= max(self.cap, self.world.cap), f"{counted} pods may take work or are promised"
+        assert unfinished <= max(self.most, most), f"{unfinished} pods are not finished"
+        self.cap, self.most = counted, unfinished
 
     def teardown(self):
         if hasattr(self, "world"):
@@ -206,8 +239,10 @@ class PoolMachine(RuleBasedStateMachine):
     def _comes_to_rest(self):
         """Left alone, with a known queue, the pool does all jobs, goes back to its floor, and leaves nothing over."""
         self.world.queue_known = True
+        self.world.broken.clear()
+        self.world.change(mode=Mode.ACTIVE)
         cap = self.world.pool.spec.scaling.max_replicas
-        for _ in range(40 + self.world.arrived - self.world.done):
+        for _ in range(80 + self.world.arrived - self.world.done):
             self._carry_out(self.world.snapshot())
             self.world.live_on()
             self._check()
@@ -219,6 +254,7 @@ class PoolMachine(RuleBasedStateMachine):
             assert not sum(self.world.held.values())
             # A promise that a lowered cap has no room for waits until it has.
             assert not self.world.reserved or len(self.world.takers) == cap
+        assert not self.world.old
         assert len(self.world.pods) == min(cap, max(scaling.min_replicas, slots))
         assert sorted(self.world.rows.values()) == sorted(self.world.pods)
         assert plan(self.world.snapshot()).steps == ()

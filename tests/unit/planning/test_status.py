@@ -9,7 +9,7 @@ from runnerpool.api.reasons import Reason
 from runnerpool.planning.planner import plan
 from runnerpool.planning.snapshot import PodStage
 from runnerpool.planning.status import status_of
-from support.builders import ago, gated, known, make_pod, make_snapshot, unknown
+from support.builders import ago, gated, known, make_pod, make_snapshot, outdated, superseded, unknown
 from support.crd import faults, schema_of
 from support.strategies import snapshots
 
@@ -44,12 +44,27 @@ def test_pods_are_counted_by_what_they_do():
 
     assert {name: count for name, count in status.items() if name.endswith("Replicas") or name == "replicas"} == {
         "replicas": 6,
+        "updatedReplicas": 4,
         "readyReplicas": 4,
         "busyReplicas": 2,
         "idleReplicas": 1,
         "drainingReplicas": 2,
         "desiredReplicas": 6,
     }
+
+
+def test_pods_of_the_present_settings_are_counted_though_an_earlier_release_built_them():
+    pods = [make_pod(1), superseded(2), outdated(3), make_pod(4, drain_order="drain", drain_since=ago(1))]
+
+    assert reported(make_snapshot(known(5), pods))["updatedReplicas"] == 2
+
+
+def test_without_knowing_the_present_template_nobody_tells_how_many_pods_bear_it():
+    before = reported(make_snapshot(known(2), [make_pod(1)]))
+
+    status = reported(make_snapshot(known(2), [make_pod(1)], template_hash=""), before)
+
+    assert status["updatedReplicas"] is None
 
 
 def test_the_queue_is_told_in_jobs():

@@ -1,6 +1,7 @@
 """Who counts: one partition of a pool's pods, used by every rule."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
 
@@ -14,6 +15,7 @@ class Census:
         unfinished: Pods whose container runs, or may still run.
         promised: Reserved ordinals that no pod bears yet. Each counts as a pod: somebody may be creating it now.
         seen: Reserved ordinals whose pod is there.
+        collided: Reserved ordinals whose pod's name somebody else's pod bears.
         busy: Names of the unfinished pods that hold a job.
         held: Jobs that the takers hold.
     """
@@ -23,6 +25,7 @@ class Census:
     unfinished: tuple[RunnerPod, ...]
     promised: tuple[int, ...]
     seen: tuple[int, ...]
+    collided: tuple[int, ...]
     busy: tuple[str, ...]
     held: int
 
@@ -41,6 +44,10 @@ class Census:
         """Takers that a runner may be at work in."""
         return tuple(pod for pod in self.takers if pod.stage is not PodStage.GATED)
 
+    def without(self, names: Collection[str]) -> "Census":
+        """The same once these pods take no more work. They are unfinished still."""
+        return replace(self, takers=tuple(pod for pod in self.takers if pod.name not in names))
+
 
 def take_census(snapshot: PoolSnapshot) -> Census:
     """Partition the pods of a snapshot."""
@@ -49,13 +56,15 @@ def take_census(snapshot: PoolSnapshot) -> Census:
     unfinished = tuple(pod for pod in pods if pod.unfinished)
     ordinals = {pod.ordinal for pod in pods}
     reserved = set(snapshot.reserved)
+    collided = (reserved & set(snapshot.collided)) - ordinals
     held = snapshot.queue.held
     return Census(
         pods=pods,
         takers=takers,
         unfinished=unfinished,
-        promised=tuple(sorted(reserved - ordinals)),
+        promised=tuple(sorted(reserved - ordinals - collided)),
         seen=tuple(sorted(reserved & ordinals)),
+        collided=tuple(sorted(collided)),
         busy=tuple(pod.name for pod in unfinished if held.get(pod.name, 0)),
         held=sum(held.get(pod.name, 0) for pod in takers),
     )

@@ -1,16 +1,21 @@
 """A pool that is being deleted: everything ends, as gently as its `deletionPolicy` says, then the finalizer goes."""
 
-from runnerpool.api.names import ABORT_ORDER, DRAIN_ORDER
-from runnerpool.api.pool import DeletionPolicy
+from datetime import timedelta
+
+from runnerpool.api.names import ABORT_ORDER, DRAIN_ORDER, pod_name
+from runnerpool.api.pool import DeletionPolicy, Pool
 from runnerpool.api.reasons import Reason
 from runnerpool.planning.census import Census
 from runnerpool.planning.lifecycle import follow_drains, release_reserved, remove_ended, unregister_ghosts
 from runnerpool.planning.part import Part, join
 from runnerpool.planning.plan import RemoveFinalizer, Term
+from runnerpool.planning.queue import QueueUnknown
 from runnerpool.planning.scale_down import let_go
 from runnerpool.planning.sizing import Sizing
 from runnerpool.planning.snapshot import PoolSnapshot, RunnerPod
 
+OUT_OF_REACH = timedelta(seconds=45)
+"""How long runners that cannot be removed, as server or Secret has gone, hold a pool that has no pod any more."""
 _WHY = "the pool is being deleted"
 
 
@@ -44,8 +49,24 @@ def _drains_gently(pod: RunnerPod) -> bool:
 
 
 def _let_pool_go(snapshot: PoolSnapshot, census: Census) -> Part:
-    """Rows that could not be listed are not known to be gone."""
-    if census.unfinished or snapshot.rows != () or not snapshot.pool.has_finalizer:
+    """Rows that could not be listed are not known to be gone, but a server that is gone must not hold the pool."""
+    if census.unfinished or not snapshot.pool.has_finalizer:
         return Part()
-    message = "no unfinished pod and no runner of the pool is left"
-    return Part(steps=(RemoveFinalizer(reason=Reason.POOL_DELETED, message=message),))
+    if snapshot.rows == ():
+        message = "no unfinished pod and no runner of the pool is left"
+        return Part(steps=(RemoveFinalizer(reason=Reason.POOL_DELETED, message=message),))
+    if not isinstance(snapshot.queue, QueueUnknown):
+        return Part()
+    moment = max(snapshot.queue.since, snapshot.pool.deleting_since or snapshot.now) + OUT_OF_REACH
+    if moment > snapshot.now:
+        return Part(due=(moment,))
+    return Part(steps=(_leave_behind(snapshot.pool, snapshot.queue.reason),))
+
+
+def _leave_behind(pool: Pool, why: Reason) -> RemoveFinalizer:
+    message = (
+        f"runners of this pool may be left on {pool.spec.server.url}, which could not be asked for "
+        f"{OUT_OF_REACH.seconds} s ({why}): remove those whose names begin with "
+        f"{pod_name(pool.name, pool.uid, 0).removesuffix('0')} in PeerTube's administration of remote runners"
+    )
+    return RemoveFinalizer(reason=Reason.RUNNERS_LEFT_BEHIND, message=message)

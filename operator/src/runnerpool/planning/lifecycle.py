@@ -98,6 +98,11 @@ def release_reserved(ordinals: Iterable[int], why: str, reason: Reason = Reason.
     return Part(steps=(ReleaseReserved(ordinals=ordinals, reason=reason, message=message),))
 
 
+def release_collided(census: Census) -> Part:
+    """Give up ordinals whose names somebody else has taken. The next ordinals are above them."""
+    return release_reserved(census.collided, "somebody else's pods bear their names", Reason.NAME_COLLISION)
+
+
 def unregister_ghosts(snapshot: PoolSnapshot, promised: Iterable[int]) -> Part:
     """Remove rows whose pod is not in the list, which was made after the rows were read.
 

@@ -10,13 +10,14 @@ _BELIEVABLE_ROWS = 900_000_000
 
 
 def next_ordinals(snapshot: PoolSnapshot, count: int) -> tuple[int, ...]:
-    """The next `count` ordinals above all that are known: status, pods, reserved ones and marked rows."""
+    """The next `count` ordinals above all that are known: status, pods, reserved or taken ones and marked rows."""
     pool = snapshot.pool
     rows = (pod_ordinal(row.name, pool.name, pool.uid) for row in snapshot.rows or ())
     highest = max(
         snapshot.last_ordinal,
         *(pod.ordinal for pod in snapshot.pods),
         *snapshot.reserved,
+        *snapshot.collided,
         *(ordinal for ordinal in rows if ordinal is not None and ordinal <= _BELIEVABLE_ROWS),
         0,
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from runnerpool.planning.plan import Step
+from runnerpool.planning.plan import PodStep, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +13,11 @@ class Part:
 
     steps: tuple[Step, ...] = ()
     due: tuple[datetime, ...] = ()
+
+    @property
+    def pods(self) -> set[str]:
+        """Names of the pods that the steps deal with."""
+        return {step.pod for step in self.steps if isinstance(step, PodStep)}
 
 
 def join(parts: Iterable[Part]) -> Part:

@@ -114,7 +114,9 @@ class RemoveFinalizer:
     message: str
 
 
-Step = Reserve | Create | Complete | Discard | Drain | Mark | Remove | Unregister | ReleaseReserved | RemoveFinalizer
+PodStep = Complete | Discard | Drain | Mark | Remove
+"""Steps that name a pod."""
+Step = Reserve | Create | PodStep | Unregister | ReleaseReserved | RemoveFinalizer
 
 
 class RolloutPhase(StrEnum):

@@ -1,24 +1,41 @@
 """The decision: from a snapshot to a plan. Total, deterministic, and without any I/O, clock or randomness."""
 
-from dataclasses import replace
+from dataclasses import dataclass
 
+from runnerpool.api.pool import Mode
 from runnerpool.planning.census import Census, take_census
 from runnerpool.planning.deletion import size_of_deleted, wind_up
+from runnerpool.planning.generations import generations
 from runnerpool.planning.lifecycle import (
     complete_gated,
     discard_overdue,
     follow_drains,
     overdue,
+    release_collided,
     release_reserved,
     remove_ended,
     unregister_ghosts,
 )
+from runnerpool.planning.marks import mark_pods
+from runnerpool.planning.modes import drain_all, drained, size_of_draining, size_of_still, stand_still, why_still
+from runnerpool.planning.overriding import overridden, override_due, override_in_force, override_state
 from runnerpool.planning.part import Part, join
-from runnerpool.planning.plan import Discard, Plan
+from runnerpool.planning.plan import Plan, RolloutState
+from runnerpool.planning.rollout import replace_old
+from runnerpool.planning.rollout_state import rollout_state, state_due
 from runnerpool.planning.scale_down import scale_down
 from runnerpool.planning.scale_up import promises_to_keep, scale_up
 from runnerpool.planning.sizing import Sizing, size
 from runnerpool.planning.snapshot import PoolSnapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Course:
+    """What one way of dealing with a pool comes to."""
+
+    sizing: Sizing
+    part: Part
+    rollout: RolloutState | None = None
 
 
 def plan(snapshot: PoolSnapshot) -> Plan:
@@ -30,30 +47,10 @@ def plan(snapshot: PoolSnapshot) -> Plan:
     having worked.
     """
     census = take_census(snapshot)
-    if snapshot.pool.deleting:
-        return _plan(snapshot, census, size_of_deleted(census), wind_up(snapshot, census))
-    late = overdue(snapshot, census)
-    kept = replace(census, takers=tuple(pod for pod in census.takers if pod not in late))
-    sizing = size(snapshot, held=kept.held, supply=kept.supply)
-    fewer = scale_down(snapshot, kept, sizing.desired)
-    given_up = {step.pod for step in fewer.steps if isinstance(step, Discard)}
-    part = join(
-        (
-            release_reserved(census.seen, "their pods are there"),
-            discard_overdue(late),
-            fewer,
-            follow_drains(snapshot, census.unfinished),
-            complete_gated(snapshot, (pod for pod in kept.gated if pod.name not in given_up)),
-            scale_up(snapshot, census, kept, sizing.desired),
-            remove_ended(census),
-            unregister_ghosts(snapshot, promised=promises_to_keep(snapshot, census)),
-        )
-    )
-    return _plan(snapshot, census, sizing, part)
-
-
-def _plan(snapshot: PoolSnapshot, census: Census, sizing: Sizing, part: Part) -> Plan:
-    ahead = [moment - snapshot.now for moment in part.due if moment > snapshot.now]
+    course = _course(snapshot, census)
+    sizing = course.sizing
+    part = join((course.part, mark_pods(snapshot, census, named=course.part.pods)))
+    ahead = [moment - snapshot.now for moment in (*part.due, *override_due(snapshot)) if moment > snapshot.now]
     return Plan(
         desired=sizing.desired,
         reason=sizing.reason,
@@ -61,5 +58,57 @@ def _plan(snapshot: PoolSnapshot, census: Census, sizing: Sizing, part: Part) ->
         terms=sizing.terms,
         steps=part.steps,
         busy=census.busy,
+        outdated=len(generations(snapshot, census).outdated),
+        rollout=course.rollout,
+        override=override_state(snapshot, sizing.reason),
+        drained=drained(snapshot, census),
         recheck_after=min(ahead, default=None),
     )
+
+
+def _course(snapshot: PoolSnapshot, census: Census) -> _Course:
+    if snapshot.pool.deleting:
+        return _Course(sizing=size_of_deleted(census), part=wind_up(snapshot, census))
+    if snapshot.pool.spec.mode is Mode.DRAIN:
+        return _Course(sizing=size_of_draining(census), part=drain_all(snapshot, census))
+    still = why_still(snapshot)
+    if still is None:
+        return _at_work(snapshot, census)
+    sizing = size_of_still(census, *still)
+    rollout = rollout_state(snapshot, census, sizing.desired, still=still[1])
+    return _Course(sizing=sizing, part=stand_still(snapshot, census), rollout=rollout)
+
+
+def _at_work(snapshot: PoolSnapshot, census: Census) -> _Course:
+    late = overdue(snapshot, census)
+    kept = census.without({pod.name for pod in late})
+    sizing = _size(snapshot, kept)
+    fewer = scale_down(snapshot, kept, sizing.desired)
+    kept = kept.without(fewer.pods)
+    replaced = replace_old(snapshot, kept, sizing.desired)
+    kept = kept.without(replaced.pods)
+    rollout = rollout_state(snapshot, census, sizing.desired)
+    part = join(
+        (
+            release_reserved(census.seen, "their pods are there"),
+            release_collided(census),
+            discard_overdue(late),
+            fewer,
+            replaced,
+            follow_drains(snapshot, census.unfinished),
+            complete_gated(snapshot, kept.gated),
+            scale_up(snapshot, census, kept, sizing.desired),
+            remove_ended(census),
+            unregister_ghosts(snapshot, promised=promises_to_keep(snapshot, census)),
+            Part(due=state_due(snapshot, census, rollout)),
+        )
+    )
+    return _Course(sizing=sizing, part=part, rollout=rollout)
+
+
+def _size(snapshot: PoolSnapshot, kept: Census) -> Sizing:
+    """Look-ahead keeps pods of the present settings only: to replace one for its sake would be to make one."""
+    supply = kept.supply - len(generations(snapshot, kept).replaceable)
+    sizing = size(snapshot, held=kept.held, supply=supply)
+    override = override_in_force(snapshot)
+    return sizing if override is None else overridden(sizing, override, snapshot.pool.spec.scaling.max_replicas)

@@ -1,22 +1,24 @@
 """Which pods go, when there are more than the target needs.
 
 One rule: a pod is drained when its slots have been idle for `idleSeconds` and the target can do without it. Gated pods
-go at once. Only a cap that was lowered below what is there touches busy pods, and then the order is to finish what they
-hold: otherwise they would take job after job above the cap, for as long as there is work.
+go at once, and so do idle ones of earlier settings, which would have to be replaced otherwise. Only a cap that was
+lowered below what is there touches busy pods, and then the order is to finish what they hold: otherwise they would take
+job after job above the cap, for as long as there is work.
 """
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runnerpool.api.names import DRAIN_ORDER
 from runnerpool.api.reasons import Reason
 from runnerpool.planning.census import Census
+from runnerpool.planning.generations import Generations, generations, spare, surge_in_use
 from runnerpool.planning.idle import idle_since
 from runnerpool.planning.part import Part
 from runnerpool.planning.plan import Discard, Drain
 from runnerpool.planning.queue import QueueUnknown
+from runnerpool.planning.rank import by_rank
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
 
 
@@ -24,6 +26,7 @@ from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
 class _Choice:
     """Who goes. `waiting`: idle pods that would go too, once they have been idle for long enough."""
 
+    old: list[RunnerPod]
     gated: list[RunnerPod]
     idle: list[RunnerPod]
     above_cap: list[RunnerPod]
@@ -32,13 +35,16 @@ class _Choice:
 
 def scale_down(snapshot: PoolSnapshot, census: Census, desired: int) -> Part:
     """Let go of the pods that `desired` can do without. While the queue is unknown, nobody is known to be idle."""
-    surplus = len(census.takers) - desired
-    if surplus <= 0 or isinstance(snapshot.queue, QueueUnknown):
+    if isinstance(snapshot.queue, QueueUnknown):
         return Part()
-    choice = _choose(snapshot, census, surplus)
+    standing_by = surge_in_use(snapshot, generations(snapshot, census), desired)
+    if len(census.takers) <= desired + standing_by:
+        return Part()
+    choice = _choose(snapshot, census, desired)
     watched = f"{snapshot.pool.spec.scaling.idle_seconds} s"
     return Part(
         steps=(
+            *(let_go(pod, Reason.SCALE_DOWN, "it is not needed, and no longer up to date") for pod in choice.old),
             *(let_go(pod, Reason.SCALE_DOWN, "it is no longer needed") for pod in choice.gated),
             *(let_go(pod, Reason.SCALE_DOWN, f"it has been idle for {watched} or more") for pod in choice.idle),
             *(let_go(pod, Reason.AT_CAP, "there are more pods than maxReplicas") for pod in choice.above_cap),
@@ -55,30 +61,42 @@ def let_go(pod: RunnerPod, reason: Reason, why: str, *, order: str = DRAIN_ORDER
     return Drain(pod=pod.name, uid=pod.uid, order=order, reason=reason, message=message)
 
 
-def _choose(snapshot: PoolSnapshot, census: Census, surplus: int) -> _Choice:
-    gated = list(census.gated[:surplus])
-    surplus -= len(gated)
-    ranked = sorted(census.ungated, key=_rank(census))
+def _choose(snapshot: PoolSnapshot, census: Census, desired: int) -> _Choice:
+    kinds = generations(snapshot, census)
+    standing_by = surge_in_use(snapshot, kinds, desired)
+    surplus = len(census.takers) - desired - standing_by
+    old = _old_ones(snapshot, census, kinds, desired)[:surplus]
+    gated = list(_without(census.gated, old))[: surplus - len(old)]
+    surplus -= len(old) + len(gated)
+    ranked = by_rank(census, _without(census.ungated, old), sooner={pod.name for pod in kinds.replaceable})
     idle = [pod for pod in ranked if pod.name not in census.busy]
     ripe = [pod for pod in idle if _ripe_at(pod, snapshot) <= snapshot.now][:surplus]
-    others = [pod for pod in idle if pod not in ripe] + [pod for pod in ranked if pod.name in census.busy]
-    excess = len(census.takers) - len(gated) - len(ripe) - snapshot.pool.spec.scaling.max_replicas
+    others = [*_without(idle, ripe), *(pod for pod in ranked if pod.name in census.busy)]
+    most = snapshot.pool.spec.scaling.max_replicas + standing_by
+    excess = len(census.takers) - len(old) - len(gated) - len(ripe) - most
     above_cap = others[: max(0, excess)]
     surplus -= len(ripe) + len(above_cap)
-    waiting = [pod for pod in idle if pod not in ripe and pod not in above_cap] if surplus else []
-    return _Choice(gated=gated, idle=ripe, above_cap=above_cap, waiting=waiting)
+    waiting = list(_without(idle, [*ripe, *above_cap])) if surplus else []
+    return _Choice(old=old, gated=gated, idle=ripe, above_cap=above_cap, waiting=waiting)
+
+
+def _old_ones(snapshot: PoolSnapshot, census: Census, kinds: Generations, desired: int) -> list[RunnerPod]:
+    """Idle pods that the rollout would replace need not wait, as far as others serve in their place.
+
+    While nothing shows that the present settings work, those that serve could not be had back.
+    """
+    idle = by_rank(census, (pod for pod in kinds.replaceable if pod.name not in census.busy))
+    unready = [pod for pod in idle if pod.stage is not PodStage.READY]
+    if kinds.unproven and desired:
+        return unready
+    ready = [pod for pod in idle if pod.stage is PodStage.READY]
+    return [*unready, *ready[: spare(snapshot, census, desired)]]
+
+
+def _without(pods: Iterable[RunnerPod], others: Iterable[RunnerPod]) -> Iterable[RunnerPod]:
+    names = {pod.name for pod in others}
+    return (pod for pod in pods if pod.name not in names)
 
 
 def _ripe_at(pod: RunnerPod, snapshot: PoolSnapshot) -> datetime:
     return idle_since(pod, snapshot) + timedelta(seconds=snapshot.pool.spec.scaling.idle_seconds)
-
-
-def _rank(census: Census) -> Callable[[RunnerPod], tuple[int, int, str, str]]:
-    """Unready first; then those on the emptiest nodes, so that nodes come free; then by name."""
-    load = Counter(pod.node for pod in census.unfinished)
-
-    def rank(pod: RunnerPod) -> tuple[int, int, str, str]:
-        usefulness = 0 if pod.never_ran else 1 if pod.stage is PodStage.STARTING else 2
-        return (usefulness, load[pod.node], pod.node, pod.name)
-
-    return rank

@@ -1,14 +1,16 @@
 """New pods: first those that are promised already, then more, within every bound."""
 
+from runnerpool.api.pool import JobTypeFilter
 from runnerpool.api.reasons import Reason
 from runnerpool.planning.census import Census
+from runnerpool.planning.generations import Generations, generations
 from runnerpool.planning.naming import next_ordinals
 from runnerpool.planning.part import Part
 from runnerpool.planning.plan import Create, Reserve, Step
 from runnerpool.planning.snapshot import PoolSnapshot
 
 UNFINISHED_FACTOR = 2
-"""All unfinished pods, draining ones too, stay within this multiple of `maxReplicas`."""
+"""All unfinished pods, draining ones too, stay within this multiple of `maxReplicas`, and a rollout's surge."""
 
 
 def scale_up(snapshot: PoolSnapshot, before: Census, kept: Census, desired: int) -> Part:
@@ -20,27 +22,66 @@ def scale_up(snapshot: PoolSnapshot, before: Census, kept: Census, desired: int)
         kept: Who counts when the pods that this plan gives up are gone.
         desired: The target.
     """
-    cap = snapshot.pool.spec.scaling.max_replicas
+    if not may_create(snapshot):
+        return Part()
     due = promises_to_keep(snapshot, before)
-    count = min(
-        desired - kept.supply,
-        cap - before.supply,
-        UNFINISHED_FACTOR * cap - len(before.unfinished) - len(before.promised),
-    )
+    count = _missing(snapshot, before, kept, desired)
     if not due and count <= 0:
         return Part()
     if snapshot.create_not_before is not None and snapshot.create_not_before > snapshot.now:
         return Part(due=(snapshot.create_not_before,))
-    return Part(steps=(*(_create(ordinal) for ordinal in due), *_reserve(snapshot, max(0, count), desired)))
+    reason = _why(snapshot, before, desired)
+    return Part(steps=(*(_create(ordinal) for ordinal in due), *_reserve(snapshot, max(0, count), desired, reason)))
+
+
+def may_create(snapshot: PoolSnapshot) -> bool:
+    """What a new pod is to be made from is known, and so is that the server keeps it to the pool's job types."""
+    best_effort = snapshot.pool.spec.job_type_filter is JobTypeFilter.BEST_EFFORT
+    return bool(snapshot.template_hash) and (best_effort or snapshot.facts is not None)
 
 
 def promises_to_keep(snapshot: PoolSnapshot, census: Census) -> tuple[int, ...]:
     """The promised ordinals that the cap has room for. The others wait: a promise is never dropped.
 
-    Somebody may be creating the pod of a promise at this moment; a promise that is kept accounts for it.
+    Somebody may be creating the pod of a promise at this moment; a promise that is kept accounts for it. While the
+    present settings are not proven, a promise is kept for the first pod only.
     """
-    room = snapshot.pool.spec.scaling.max_replicas - len(census.takers)
+    if not may_create(snapshot):
+        return ()
+    kinds = generations(snapshot, census)
+    room = creation_cap(snapshot, kinds) - len(census.takers)
+    if kinds.unproven:
+        room = min(room, 1 - len(kinds.present))
     return census.promised[: max(0, room)]
+
+
+def creation_cap(snapshot: PoolSnapshot, kinds: Generations) -> int:
+    """How many pods may take work once new ones are made: above `maxReplicas` only to replace old ones."""
+    surge = snapshot.pool.spec.rollout.max_surge if kinds.replaceable else 0
+    return snapshot.pool.spec.scaling.max_replicas + surge
+
+
+def _missing(snapshot: PoolSnapshot, before: Census, kept: Census, desired: int) -> int:
+    """New pods stand in for those that the rollout may replace, too: the target is to be met without these."""
+    now, later = generations(snapshot, before), generations(snapshot, kept)
+    promised, most = len(before.promised), snapshot.pool.spec.scaling.max_replicas
+    cap = creation_cap(snapshot, now)
+    bounds = [
+        desired - (kept.supply - len(later.replaceable)),
+        cap - before.supply,
+        UNFINISHED_FACTOR * most + (cap - most) - len(before.unfinished) - promised,
+    ]
+    if now.replaceable:
+        bounds.append(desired + snapshot.pool.spec.rollout.max_surge - before.supply)
+    if now.unproven:
+        bounds.append(1 - len(now.present) - promised)
+    return min(bounds)
+
+
+def _why(snapshot: PoolSnapshot, census: Census, desired: int) -> Reason:
+    if census.supply < desired:
+        return Reason.SCALE_UP
+    return Reason.ROLLOUT if generations(snapshot, census).outdated else Reason.UPGRADE
 
 
 def _create(ordinal: int) -> Create:
@@ -48,9 +89,9 @@ def _create(ordinal: int) -> Create:
     return Create(ordinal=ordinal, reason=Reason.RESERVED, message=message)
 
 
-def _reserve(snapshot: PoolSnapshot, count: int, desired: int) -> tuple[Step, ...]:
+def _reserve(snapshot: PoolSnapshot, count: int, desired: int, reason: Reason) -> tuple[Step, ...]:
     ordinals = next_ordinals(snapshot, count)
     if not ordinals:
         return ()
-    message = f"{len(ordinals)} pods more, for {desired} in all"
-    return (Reserve(ordinals=ordinals, reason=Reason.SCALE_UP, message=message),)
+    purpose = f"for {desired} in all" if reason is Reason.SCALE_UP else "to take the place of older ones"
+    return (Reserve(ordinals=ordinals, reason=reason, message=f"{len(ordinals)} pods more, {purpose}"),)

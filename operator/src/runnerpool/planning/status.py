@@ -18,6 +18,7 @@ _OWNED = (
     "busyReplicas",
     "idleReplicas",
     "drainingReplicas",
+    "updatedReplicas",
     "desiredReplicas",
     "queue",
     "lastDecision",
@@ -56,7 +57,7 @@ def _removing(wanted: dict[str, Any], previous: Mapping[str, Any]) -> dict[str, 
 
 
 def _replicas(snapshot: PoolSnapshot, plan: Plan) -> dict[str, int]:
-    """Counts of unfinished pods. While the queue is unknown, nobody is known to be busy or idle."""
+    """Counts of unfinished pods, as far as they are known: who is busy or idle, only while the queue is."""
     unfinished = [pod for pod in snapshot.pods if pod.unfinished]
     ready = [pod for pod in unfinished if pod.stage is PodStage.READY]
     counts = {
@@ -64,6 +65,10 @@ def _replicas(snapshot: PoolSnapshot, plan: Plan) -> dict[str, int]:
         "readyReplicas": len(ready),
         "drainingReplicas": sum(not pod.may_take_work for pod in unfinished),
     }
+    if snapshot.template_hash:
+        counts["updatedReplicas"] = sum(
+            pod.may_take_work and pod.template_hash == snapshot.template_hash for pod in unfinished
+        )
     if isinstance(snapshot.queue, QueueKnown):
         counts["busyReplicas"] = len(plan.busy)
         counts["idleReplicas"] = sum(pod.may_take_work and pod.name not in plan.busy for pod in ready)

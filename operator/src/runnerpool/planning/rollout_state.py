@@ -1,0 +1,87 @@
+"""What a rollout does or waits for, for status and conditions."""
+
+from datetime import datetime, timedelta
+
+from runnerpool.api.reasons import Reason
+from runnerpool.planning.census import Census
+from runnerpool.planning.generations import Generations, generations
+from runnerpool.planning.plan import RolloutPhase, RolloutState
+from runnerpool.planning.queue import QueueUnknown
+from runnerpool.planning.snapshot import PoolSnapshot
+
+FIRST_POD_PATIENCE = timedelta(seconds=120)
+"""How long the first pod of changed settings may take to become ready, until the rollout is called stalled."""
+
+
+def rollout_state(
+    snapshot: PoolSnapshot, census: Census, desired: int, *, still: str | None = None
+) -> RolloutState | None:
+    """How the rollout stands; None if there is none.
+
+    Args:
+        snapshot: What is known.
+        census: Who counts now.
+        desired: The target.
+        still: Why nothing moves in this pool; None if it may.
+    """
+    kinds = generations(snapshot, census)
+    if isinstance(snapshot.queue, QueueUnknown):
+        still = still or "the queue is unknown"
+    if still and kinds.outdated:
+        message = f"{_pods(len(kinds.outdated), 'wait')} to be replaced, of earlier settings: {still}"
+        return _state(RolloutPhase.PAUSED, message, stalled=True)
+    if still:
+        return None
+    if kinds.unproven and desired:
+        return _first_pod(snapshot, census, kinds)
+    if kinds.replaceable:
+        return _state(RolloutPhase.REPLACING, _replacing(kinds))
+    if kinds.outdated:
+        message = f"{_pods(len(kinds.outdated), 'wait')} for the end of live streams, to be replaced then"
+        return _state(RolloutPhase.HELD_BY_LIVE, message)
+    return None
+
+
+def state_due(snapshot: PoolSnapshot, census: Census, state: RolloutState | None) -> tuple[datetime, ...]:
+    """When the wait for a first pod becomes a stall, or a back-off that stalls it ends."""
+    if state is None or state.phase is not RolloutPhase.FIRST_POD:
+        return ()
+    kinds = generations(snapshot, census)
+    due = [pod.created + FIRST_POD_PATIENCE for pod in kinds.present]
+    if snapshot.create_not_before is not None and not _suspects(snapshot, census, kinds):
+        due.append(snapshot.create_not_before)
+    return tuple(due)
+
+
+def _first_pod(snapshot: PoolSnapshot, census: Census, kinds: Generations) -> RolloutState:
+    at_work = _pods(len(kinds.outdated), "stay")
+    delayed = snapshot.create_not_before is not None and snapshot.create_not_before > snapshot.now
+    suspects = _suspects(snapshot, census, kinds)
+    if not suspects and not delayed:
+        message = f"{at_work} at work until the first pod of the present settings is ready"
+        return _state(RolloutPhase.FIRST_POD, message)
+    where = f"; see pod {', '.join(suspects)}" if suspects else ""
+    message = f"{at_work} at work, as no pod of the present settings becomes ready: correct the pool's settings{where}"
+    return _state(RolloutPhase.FIRST_POD, message, stalled=True)
+
+
+def _suspects(snapshot: PoolSnapshot, census: Census, kinds: Generations) -> list[str]:
+    """Names of pods of the present settings that failed, or should be ready by now."""
+    failed = [pod.name for pod in census.pods if pod.failed and pod.template_hash == snapshot.template_hash]
+    return failed + [pod.name for pod in kinds.present if pod.created + FIRST_POD_PATIENCE <= snapshot.now]
+
+
+def _replacing(kinds: Generations) -> str:
+    if kinds.outdated:
+        return f"{_pods(len(kinds.outdated), 'are')} still to be replaced, of earlier settings"
+    return f"{_pods(len(kinds.replaceable), 'are')} still to be replaced, idle ones of an earlier build"
+
+
+def _pods(count: int, verb: str) -> str:
+    if count > 1:
+        return f"{count} pods {verb}"
+    return f"1 pod {'is' if verb == 'are' else f'{verb}s'}"
+
+
+def _state(phase: RolloutPhase, message: str, *, stalled: bool = False) -> RolloutState:
+    return RolloutState(phase=phase, reason=Reason.ROLLOUT_STALLED if stalled else Reason.ROLLING_OUT, message=message)
