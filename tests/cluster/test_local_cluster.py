@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from support.cluster import fixtures, host_access, instances, local, requirements, toolchain
-from support.cluster.backends import ClusterBackend, chosen_backend
+from support.cluster import fixtures, host_access, instances, kwok, local, requirements, toolchain
+from support.cluster.backends import ClusterBackend
 from support.cluster.errors import ClusterError
 from support.cluster.fingerprint import copied, fingerprint
 from support.cluster.local import LocalCluster
@@ -55,6 +55,24 @@ def test_two_control_planes_stand_at_once_and_know_nothing_of_each_other(
     second_cluster.up()
     assert control_plane.kubectl("get", "namespace", namespace).returncode == 0
     assert second_cluster.kubectl("get", "namespace", namespace, check=False).returncode == 1
+
+
+def test_kwok_nodes_stay_ready_and_play_no_pods_but_those_that_ask_for_it() -> None:
+    cluster = LocalCluster(kwok_nodes=2)
+    cluster.up()
+    try:
+        for name, labels in (("played", "played-by=kwok"), ("left-alone", "played-by=nobody")):
+            cluster.kubectl("run", name, "--image=localhost/none:1", f"--labels={labels}")
+        cluster.kubectl("wait", "pod/played", "--for=condition=Ready", "--timeout=20s")
+        cluster.kubectl("wait", "pod/left-alone", "--for=condition=PodScheduled", "--timeout=20s")
+        phase = cluster.kubectl("get", "pod", "left-alone", "--output=jsonpath={.status.phase} {.spec.nodeName}").stdout
+        assert phase.split()[0] == "Pending"
+        assert phase.split()[1].startswith("kwok-")
+        cluster.kubectl("delete", "pod", "played", "--timeout=20s")
+        leases = cluster.kubectl("get", "leases", "--namespace=kube-node-lease", "--output=name").stdout.split()
+        assert sorted(leases) == [f"lease.coordination.k8s.io/{kwok.name(number)}" for number in range(2)]
+    finally:
+        cluster.down()
 
 
 def test_the_scheduler_and_the_controllers_work(control_plane: ClusterBackend, namespace: str) -> None:
@@ -133,12 +151,6 @@ def test_a_program_that_ends_at_once_is_reported_with_the_end_of_its_log(
     with pytest.raises(ClusterError, match=r"(?s)kube-apiserver .* its process ended; .*not a valid cidr"):
         second_cluster.up()
     assert instances.find(second_cluster.name) is None
-
-
-def test_an_unknown_backend_is_refused_with_the_ones_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RUNNERPOOL_CLUSTER", "moon")
-    with pytest.raises(ClusterError, match=r"RUNNERPOOL_CLUSTER=moon: .* choose one of: auto, local"):
-        chosen_backend()
 
 
 def test_only_one_node_stands_on_a_machine_and_a_second_is_told_who_has_it(monkeypatch: pytest.MonkeyPatch) -> None:

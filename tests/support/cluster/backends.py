@@ -1,17 +1,17 @@
 """What a cluster for tests and for the demo offers, whatever it is made of."""
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Protocol
-
-from support.cluster.errors import ClusterError
 
 
 class ClusterBackend(Protocol):
     @property
     def name(self) -> str: ...
+
+    @property
+    def disposable(self) -> bool:
+        """It goes, with all that is in it, when it is taken down."""
 
     @property
     def kubeconfig(self) -> Path:
@@ -43,20 +43,3 @@ class LoadableImage(Protocol):
 
     @property
     def archive(self) -> Path: ...
-
-
-def chosen_backend() -> str:
-    """The backend that RUNNERPOOL_CLUSTER names; the default is the one that there is.
-
-    Raises:
-        ClusterError: the named one does not exist.
-    """
-    name = os.environ.get("RUNNERPOOL_CLUSTER", "auto")
-    if name not in _available():
-        names = ", ".join(_available())
-        raise ClusterError(f"RUNNERPOOL_CLUSTER={name}: no such cluster backend here; choose one of: {names}")
-    return "local"
-
-
-def _available() -> Sequence[str]:
-    return ("auto", "local")

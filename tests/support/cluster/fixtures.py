@@ -6,13 +6,14 @@ from collections.abc import Iterator
 import pytest
 
 from support.cluster import remains, requirements
-from support.cluster.backends import ClusterBackend, chosen_backend
+from support.cluster.backends import ClusterBackend
+from support.cluster.choice import chosen_backend, cluster_with_node
 from support.cluster.errors import ClusterError
 from support.cluster.local import LocalCluster
 from support.cluster.namespaces import temporary_namespace
 from support.cluster.preparation import prepare
 
-_NODE_CLUSTER = pytest.StashKey[LocalCluster]()
+_NODE_CLUSTER = pytest.StashKey[ClusterBackend]()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -28,8 +29,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         try:
             prepare(node=node)
             if node:
-                session.config.stash[_NODE_CLUSTER] = cluster = LocalCluster(with_node=True)
-                cluster.claim()
+                session.config.stash[_NODE_CLUSTER] = cluster = cluster_with_node()
+                if isinstance(cluster, LocalCluster):
+                    cluster.claim()
         except ClusterError as error:
             raise pytest.UsageError(str(error)) from error
 
@@ -53,15 +55,17 @@ def control_plane() -> Iterator[ClusterBackend]:
 
 @pytest.fixture(scope="session")
 def node_cluster(pytestconfig: pytest.Config) -> Iterator[ClusterBackend]:
-    """A cluster with a real node, on which pods run. When it stops, the machine must be as it was."""
+    """A cluster with a real node, on which pods run. When a local one stops, the machine must be as it was."""
     refuse_unfit_machine(node=True)
-    cluster = pytestconfig.stash.get(_NODE_CLUSTER, None) or LocalCluster(with_node=True)
-    cluster.claim()
-    before = remains.snapshot()
+    cluster = pytestconfig.stash.get(_NODE_CLUSTER, None) or cluster_with_node()
+    local = isinstance(cluster, LocalCluster)
+    if isinstance(cluster, LocalCluster):
+        cluster.claim()
+    before = remains.snapshot() if local else frozenset()
     cluster.up()
     yield cluster
     cluster.down()
-    left = sorted(remains.snapshot() - before)
+    left = sorted(remains.snapshot() - before) if local else []
     if left:
         pytest.fail(f"the cluster left behind: {'; '.join(left)}")
 

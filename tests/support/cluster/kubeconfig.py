@@ -26,6 +26,21 @@ def through(server: str, authority: Path, original: Path, target: Path) -> Path:
     return _save(target, document)
 
 
+def with_token(original: Path, target: Path, *, token: str, namespace: str) -> Path:
+    """A copy of a configuration of one context with a token in place of its user's credentials."""
+    document = yaml.safe_load(original.read_text())
+    document["users"][0]["user"] = {"token": token}
+    document["contexts"][0]["context"]["namespace"] = namespace
+    return _save(target, document)
+
+
+def save_text(target: Path, text: str) -> Path:
+    """Write a configuration that only its owner can read."""
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    return target
+
+
 def _write(target: Path, *, server: str, authority: Path, user: dict[str, str], namespace: str) -> Path:
     document: dict[str, Any] = {
         "apiVersion": "v1",
@@ -41,9 +56,7 @@ def _write(target: Path, *, server: str, authority: Path, user: dict[str, str], 
 
 
 def _save(target: Path, document: dict[str, Any]) -> Path:
-    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        yaml.safe_dump(document, file, sort_keys=False)
-    return target
+    return save_text(target, yaml.safe_dump(document, sort_keys=False))
 
 
 def _encoded(path: Path) -> str:

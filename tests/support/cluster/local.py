@@ -36,6 +36,8 @@ class LocalCluster:
         outlives_starter: it stands until someone takes it down.
     """
 
+    disposable = True
+
     def __init__(
         self,
         *,

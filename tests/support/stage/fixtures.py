@@ -13,7 +13,7 @@ from support.observer.records import text_of
 from support.stage import images
 from support.stage.images import Images
 from support.stage.kube import KubeReader, kube_reader
-from support.stage.operator import Operator
+from support.stage.operator import NAMESPACE, Operator
 from support.stage.operatorlog import complaints_of
 from support.stage.site import Site, site
 
@@ -56,6 +56,9 @@ def operator(
     installed.install(operator_images.operator.reference, operator_images.runner.reference)
     yield installed
     installed.stop_following()
+    if not node_cluster.disposable:
+        installed.uninstall()
+        node_cluster.kubectl("delete", "namespace", NAMESPACE)
 
 
 @pytest.fixture
