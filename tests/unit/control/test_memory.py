@@ -3,12 +3,18 @@ from datetime import timedelta
 
 import pytest
 
+from runnerpool.api.reasons import Reason
+from runnerpool.control.actor import Trouble
 from runnerpool.control.backoff import AFTER_FAILED_PODS, AFTER_REFUSED_CREATIONS, Backoff
 from runnerpool.control.memory import PoolMemory
+from runnerpool.planning.plan import Create
 from runnerpool.planning.snapshot import PodStage, RunnerPod
 from support.fakes import START
 
 POD = RunnerPod(name="vod-0a1b2-1", uid="u1", ordinal=1, created=START, stage=PodStage.READY, ready_since=START)
+REFUSED = Trouble(
+    step=Create(ordinal=1, reason=Reason.RESERVED, message="made"), reason=Reason.QUOTA_EXCEEDED, message="no room"
+)
 FAILED = replace(POD, stage=PodStage.ENDED, ready_since=None)
 
 
@@ -97,14 +103,25 @@ def test_a_pod_that_was_told_to_go_before_its_jobs_ended_is_no_failure(told):
 
 def test_refused_creations_are_tried_ever_later_and_a_success_ends_it():
     memory = PoolMemory()
-    memory.note_creations(refused=True, tried=True, now=START)
-    memory.note_creations(refused=True, tried=True, now=START)
+    memory.note_creations(REFUSED, wanted=True, tried=True, now=START)
+    memory.note_creations(REFUSED, wanted=True, tried=True, now=START)
     assert memory.create_not_before == after(10)
 
-    memory.note_creations(refused=False, tried=False, now=START)
+    memory.note_creations(None, wanted=True, tried=False, now=START)
     assert memory.create_not_before == after(10)
 
-    memory.note_creations(refused=False, tried=True, now=START)
+    memory.note_creations(None, wanted=True, tried=True, now=START)
+    assert memory.create_not_before is None
+
+
+def test_a_refusal_is_forgotten_when_no_pod_is_wanted_any_more():
+    memory = PoolMemory()
+    memory.note_creations(REFUSED, wanted=True, tried=True, now=START)
+    assert memory.refused is REFUSED
+
+    memory.note_creations(None, wanted=False, tried=False, now=START)
+
+    assert memory.refused is None
     assert memory.create_not_before is None
 
 
@@ -112,7 +129,7 @@ def test_what_is_made_from_other_settings_has_not_failed_yet():
     memory = PoolMemory()
     memory.note_attempt("one")
     memory.note_pods([FAILED], START)
-    memory.note_creations(refused=True, tried=True, now=START)
+    memory.note_creations(REFUSED, wanted=True, tried=True, now=START)
     memory.note_attempt("one")
     assert memory.create_not_before == after(5)
 

@@ -1,4 +1,4 @@
-"""What the API server, or our own fault, keeps the operator from doing: told, and tried again no more than is useful."""
+"""What the API server, or a fault of ours, keeps the operator from: told, and tried again no more than is useful."""
 
 import pytest
 
@@ -112,3 +112,33 @@ async def test_an_own_pod_that_another_writer_made_meanwhile_is_no_collision(sta
     assert stage.cluster.pods == {stage.pod(1): pod}
     assert stage.cluster.condition("ScalingLimited")["reason"] != "NameCollision"
     assert pod["metadata"]["creationTimestamp"] == START.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def test_a_refusal_is_told_as_long_as_it_lasts_and_not_only_when_it_is_tried(stage):
+    stage.link.set(**with_jobs(1))
+    stage.cluster.refuse["create_pod"] = QUOTA
+    await stage.make_pass()
+    since = stage.cluster.condition("Ready")["lastTransitionTime"]
+
+    for _ in range(10):
+        stage.clock.advance(1)
+        await stage.make_pass()
+
+        assert stage.cluster.condition("Ready")["reason"] == "QuotaExceeded"
+    assert stage.cluster.condition("Ready")["lastTransitionTime"] == since
+    assert stage.cluster.calls.count("create_pod") < 5
+
+
+async def test_a_step_that_is_forbidden_is_told_though_no_pod_is_refused(stage):
+    stage.link.set(**with_jobs(1))
+    await stage.settle()
+    stage.cluster.start(stage.pod(1))
+    stage.link.set(pending=(), pending_total=0)
+    stage.clock.advance(61)
+    stage.cluster.refuse["order_drain"] = Refused(
+        Reason.FORBIDDEN, "patch pods is forbidden; check the operator's Role"
+    )
+
+    await stage.make_pass()
+
+    assert stage.cluster.condition("Ready")["reason"] == "Forbidden"

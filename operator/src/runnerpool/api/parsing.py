@@ -7,10 +7,16 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from runnerpool.api.job_types import JobType
 from runnerpool.api.names import ANNOTATION_OVERRIDE, FINALIZER
 from runnerpool.api.pool import Pool
 from runnerpool.api.times import parse_time
 
+_ASKS_FOR_NOTHING = {
+    "server": {"url": "https://unknown.invalid", "credentialsRef": {"name": "unknown"}},
+    "jobTypes": [JobType.WEB_VIDEO],
+    "scaling": {"maxReplicas": 0},
+}
 _METADATA = ("namespace", "name", "uid", "generation", "resourceVersion")
 
 
@@ -54,6 +60,15 @@ def parse_pool(body: Mapping[str, Any]) -> Pool:
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False, include_context=False)
         raise SpecInvalid([_spec_error(detail) for detail in details]) from None
+
+
+def parse_doomed(body: Mapping[str, Any]) -> Pool:
+    """The identity of a pool whose spec can't be read, with a spec that asks for nothing: enough to wind it up by.
+
+    Raises:
+        SpecInvalid: Its metadata can't be read either, which the API server rules out.
+    """
+    return parse_pool({**body, "spec": _ASKS_FOR_NOTHING})
 
 
 def _spec_error(detail: ErrorDetails) -> SpecError:

@@ -51,7 +51,7 @@ class Actor:
     def __init__(
         self,
         snapshot: PoolSnapshot,
-        inputs: PodInputs,
+        inputs: PodInputs | None,
         world: World,
         *,
         link: ServerLink | None,
@@ -61,7 +61,7 @@ class Actor:
 
         Args:
             snapshot: What the plan was made from.
-            inputs: What pods get besides what the spec asks for.
+            inputs: What pods get besides what the spec asks for; None while that cannot be told: none is made then.
             world: The ports.
             link: None: the way to the server is barred (its Secret is missing, say); steps that need it wait.
             cautious: Creations were refused last: one is tried, and the others only if it works.

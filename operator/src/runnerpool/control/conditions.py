@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from runnerpool.api.conditions import Condition, ConditionType
 from runnerpool.api.reasons import Reason
 from runnerpool.control.actor import Trouble
-from runnerpool.planning.plan import Create, Plan, Reserve
+from runnerpool.control.pod_conditions import drained, job_types_served, overridden, progressing, runners_healthy
+from runnerpool.planning.plan import Complete, Create, Plan
 from runnerpool.planning.queue import QueueKnown, QueueReading
-from runnerpool.planning.snapshot import PodStage, PoolSnapshot
+from runnerpool.planning.snapshot import PoolSnapshot
 
 _LOGIN_TROUBLE = frozenset(
     {
@@ -27,6 +28,8 @@ class PassOutcome:
     """What one pass saw, decided, and could not do.
 
     Attributes:
+        troubles: Steps of this pass that could not be carried out.
+        refused: The creation that was refused last, while none has worked since: between two tries it holds, too.
         failures: Pods in a row that ended by a fault.
         last_end: Name of the last of them, and how it ended.
     """
@@ -34,6 +37,7 @@ class PassOutcome:
     snapshot: PoolSnapshot
     plan: Plan
     troubles: Sequence[Trouble] = ()
+    refused: Trouble | None = None
     failures: int = 0
     last_end: str = ""
 
@@ -45,18 +49,20 @@ def conditions_of(outcome: PassOutcome) -> tuple[Condition, ...]:
         Condition(type=ConditionType.SPEC_VALID, status=True, reason=Reason.SPEC_VALID, message="the spec is valid"),
         _credentials_valid(queue),
         _queue_reachable(queue),
-        _runners_healthy(outcome),
+        runners_healthy(outcome.snapshot, outcome.failures, outcome.last_end),
     )
-    limited = _scaling_limited(outcome)
-    broken = next((c for c in details if c.status is False), None)
-    if broken is None and _refused(outcome) is not None:
-        broken = limited
-    if broken is not None:
-        ready = Condition(type=ConditionType.READY, status=False, reason=broken.reason, message=broken.message)
+    limited, served = _scaling_limited(outcome), job_types_served(outcome.snapshot, plan)
+    broken = [(condition.reason, condition.message) for condition in details if condition.status is False]
+    if plan.reason is Reason.JOB_TYPES_NOT_FILTERED:
+        broken.append((served.reason, served.message))
+    broken += [(trouble.reason, trouble.message) for trouble in _hindrances(outcome)]
+    if broken:
+        ready = not_ready(*broken[0])
     else:
         status = True if isinstance(queue, QueueKnown) else None
         ready = Condition(type=ConditionType.READY, status=status, reason=plan.reason, message=plan.message)
-    return (ready, *details, limited, _progressing(outcome))
+    wishes = (overridden(plan), drained(outcome.snapshot, plan))
+    return (ready, *details, served, limited, progressing(outcome.snapshot, plan), *wishes)
 
 
 def spec_invalid(message: str) -> tuple[Condition, ...]:
@@ -91,27 +97,15 @@ def _queue_reachable(queue: QueueReading) -> Condition:
     return Condition(type=kind, status=status, reason=queue.reason, message=queue.message)
 
 
-def _runners_healthy(outcome: PassOutcome) -> Condition:
-    kind = ConditionType.RUNNERS_HEALTHY
-    if outcome.failures:
-        message = (
-            f"{outcome.failures} runner pods in a row ended by a fault, the last was {outcome.last_end}; new ones are "
-            "made at growing intervals"
-        )
-        return Condition(type=kind, status=False, reason=Reason.POD_FAILED, message=message)
-    if any(pod.unfinished for pod in outcome.snapshot.pods):
-        return Condition(type=kind, status=True, reason=Reason.RUNNERS_READY, message="no runner pod has failed")
-    return Condition(type=kind, status=True, reason=Reason.NO_RUNNERS, message="there are no runner pods")
-
-
-def _refused(outcome: PassOutcome) -> Trouble | None:
-    """The first creation that was refused."""
-    return next((trouble for trouble in outcome.troubles if isinstance(trouble.step, Create | Reserve)), None)
+def _hindrances(outcome: PassOutcome) -> list[Trouble]:
+    """What keeps the pool from being as it should: refused pods first. What waits for the server is told elsewhere."""
+    others = [trouble for trouble in outcome.troubles if trouble.reason is not Reason.WAITING_FOR_SERVER]
+    return [outcome.refused, *others] if outcome.refused else others
 
 
 def _scaling_limited(outcome: PassOutcome) -> Condition:
     kind = ConditionType.SCALING_LIMITED
-    refused = _refused(outcome)
+    refused = outcome.refused or next((t for t in outcome.troubles if isinstance(t.step, Create | Complete)), None)
     if refused is not None:
         return Condition(type=kind, status=True, reason=refused.reason, message=refused.message)
     if outcome.plan.reason is Reason.AT_CAP:
@@ -119,15 +113,3 @@ def _scaling_limited(outcome: PassOutcome) -> Condition:
     return Condition(
         type=kind, status=False, reason=Reason.WITHIN_BOUNDS, message="the pool has as many pods as it needs"
     )
-
-
-def _progressing(outcome: PassOutcome) -> Condition:
-    kind = ConditionType.PROGRESSING
-    moving = sum(
-        pod.unfinished and (pod.stage is not PodStage.READY or not pod.may_take_work) for pod in outcome.snapshot.pods
-    )
-    if moving:
-        return Condition(
-            type=kind, status=True, reason=outcome.plan.reason, message=f"{moving} pods are starting or draining"
-        )
-    return Condition(type=kind, status=False, reason=Reason.STEADY, message="no pod is starting or draining")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
+from runnerpool.control.actor import Trouble
 from runnerpool.control.backoff import AFTER_FAILED_PODS, AFTER_REFUSED_CREATIONS, Backoff
 from runnerpool.planning.snapshot import PodStage, RunnerPod
 
@@ -23,6 +24,7 @@ class PoolMemory:
         self.pods_failed = _NO_POD_FAILED
         self.last_end = ""
         self.creation_failed = _NONE_REFUSED
+        self.refused: Trouble | None = None
         self.collided: frozenset[int] = frozenset()
         self._failed_uids: set[str] = set()
         self._tried = ""
@@ -47,19 +49,26 @@ class PoolMemory:
     def note_attempt(self, build: str) -> None:
         """Take in what pods are made from now: another build, another template has not failed yet."""
         if self._tried not in {"", build}:
-            self.pods_failed, self.creation_failed = _NO_POD_FAILED, _NONE_REFUSED
+            self.pods_failed, self.creation_failed, self.refused = _NO_POD_FAILED, _NONE_REFUSED, None
         self._tried = build
 
     def note_collisions(self, collided: Iterable[int], reserved: Iterable[int]) -> None:
         """Take in ordinals whose names are somebody else's; forget those that are no longer reserved."""
         self.collided = (self.collided | frozenset(collided)) & frozenset(reserved)
 
-    def note_creations(self, *, refused: bool, tried: bool, now: datetime) -> None:
-        """Back off while the cluster or the server refuses new pods; the first success ends it."""
-        if refused:
-            self.creation_failed = self.creation_failed.failed(now)
-        elif tried:
-            self.creation_failed = _NONE_REFUSED
+    def note_creations(self, refused: Trouble | None, *, wanted: bool, tried: bool, now: datetime) -> None:
+        """Back off while the cluster or the server refuses new pods; until one works, or none is wanted any more.
+
+        Args:
+            refused: A creation of this pass that failed.
+            wanted: There are fewer pods than there should be.
+            tried: This pass created pods, or tried to.
+            now: The moment of the pass.
+        """
+        if refused is not None:
+            self.creation_failed, self.refused = self.creation_failed.failed(now), refused
+        elif tried or not wanted:
+            self.creation_failed, self.refused = _NONE_REFUSED, None
 
     @property
     def create_not_before(self) -> datetime | None:

@@ -18,7 +18,7 @@ class Provisioner:
     """Brings the pods of one pool up. Every method may be repeated after a crash at any point."""
 
     def __init__(
-        self, pool: Pool, inputs: PodInputs, *, cluster: Cluster, link: ServerLink | None, cluster_id: str
+        self, pool: Pool, inputs: PodInputs | None, *, cluster: Cluster, link: ServerLink | None, cluster_id: str
     ) -> None:
         self._pool = pool
         self._cluster = cluster
@@ -35,7 +35,7 @@ class Provisioner:
             NameCollision: Somebody else's pod bears the name.
             ClusterError, PeerTubeError: Some part of it failed.
         """
-        manifest = runner_pod(self._pool, ordinal, self._inputs)
+        manifest = runner_pod(self._pool, ordinal, self._known_inputs(f"pod number {ordinal}"))
         try:
             uid = await self._cluster.create_pod(manifest)
         except AlreadyExists:
@@ -68,6 +68,7 @@ class Provisioner:
         await self._cluster.ungate_pod(self._pool.namespace, pod, uid)
 
     async def _register(self, pod: str, uid: str) -> None:
+        inputs = self._known_inputs(f"pod {pod}")
         if self._link is None:
             message = f"pod {pod} waits for its runner's registration until the server can be asked"
             raise ClusterError(Reason.WAITING_FOR_SERVER, message)
@@ -81,5 +82,11 @@ class Provisioner:
         description = mark.text()
         token = await self._link.register(pod, description)
         await self._cluster.create_secret(
-            agent_secret(self._pool, self._inputs, pod=pod, pod_uid=uid, token=token, description=description)
+            agent_secret(self._pool, inputs, pod=pod, pod_uid=uid, token=token, description=description)
         )
+
+    def _known_inputs(self, what: str) -> PodInputs:
+        if self._inputs is None:
+            message = f"{what} waits until the pool's CA bundle can be read"
+            raise ClusterError(Reason.WAITING_FOR_SERVER, message)
+        return self._inputs

@@ -11,10 +11,12 @@ from runnerpool.cluster.errors import ClusterError
 from runnerpool.cluster.events import pool_event
 from runnerpool.control.conditions import PassOutcome, conditions_of
 from runnerpool.control.ports import Clock, Cluster, PoolKey, Recorder
-from runnerpool.planning.plan import Drain, Plan, Reserve
+from runnerpool.planning.plan import Drain, Plan, RemoveFinalizer, Reserve
 from runnerpool.planning.status import status_of
 
 _log = logging.getLogger(__name__)
+
+_WORTH_A_WARNING = frozenset({Reason.ROLLOUT_STALLED, Reason.OVERRIDE_EXPIRED, Reason.OVERRIDE_INVALID})
 
 
 class _News(NamedTuple):
@@ -41,7 +43,7 @@ class Reporter:
         self._recorder.conditions_found(self._key, conditions)
         wanted = status_of(snapshot, plan, conditions, status)
         await self._write(pool, wanted, status)
-        await self._tell(pool, _transition(status, conditions))
+        await self._tell(pool, _transitions(status, conditions))
         await self._tell(pool, _decisions(plan))
 
     async def report_conditions(self, conditions: Sequence[Condition], body: Mapping[str, Any]) -> None:
@@ -50,7 +52,13 @@ class Reporter:
         self._recorder.conditions_found(self._key, conditions)
         merged = merge_conditions(status.get("conditions") or (), conditions, self._clock.now(), pool.generation)
         await self._write(pool, {"conditions": merged}, status)
-        await self._tell(pool, _transition(status, conditions))
+        await self._tell(pool, _transitions(status, conditions))
+
+    async def report_parting(self, plan: Plan, body: Mapping[str, Any]) -> None:
+        """Warn of what the pool leaves behind, if it does, before it goes."""
+        steps = [step for step in plan.steps if isinstance(step, RemoveFinalizer)]
+        left = [step for step in steps if step.reason is Reason.RUNNERS_LEFT_BEHIND]
+        await self._tell(PoolIdentity.of(body), [_News("Warning", step.reason, step.message) for step in left])
 
     async def _write(self, pool: PoolIdentity, wanted: Mapping[str, Any], status: Mapping[str, Any]) -> None:
         changed = {name: value for name, value in wanted.items() if status.get(name) != value}
@@ -69,16 +77,29 @@ class Reporter:
                 _log.warning("%s: an event could not be posted: %s", self._key, error.message)
 
 
-def _transition(status: Mapping[str, Any], conditions: Sequence[Condition]) -> list[_News]:
-    """The summary turned bad, is bad for another reason, or is good again. A first "good" is no news."""
-    ready = next(condition for condition in conditions if condition.type is ConditionType.READY)
-    known = (old for old in status.get("conditions") or () if old["type"] == ConditionType.READY)
-    before: Mapping[str, Any] = next(known, {})
-    if ready.status is False and (before.get("status") != "False" or before.get("reason") != ready.reason):
-        return [_News("Warning", ready.reason, ready.message)]
-    if ready.status is True and before.get("status") == "False":
-        return [_News("Normal", Reason.ALL_WELL, "the pool works again")]
-    return []
+def _transitions(status: Mapping[str, Any], conditions: Sequence[Condition]) -> list[_News]:
+    """A condition that people should act upon turned bad, or is bad for another reason; or the summary is good again.
+
+    A first "good" is no news.
+    """
+    before = {old["type"]: old for old in status.get("conditions") or ()}
+    news = []
+    for condition in conditions:
+        old = before.get(condition.type, {})
+        if _calls_for_action(condition) and (old.get("status") != "False" or old.get("reason") != condition.reason):
+            news.append(_News("Warning", condition.reason, condition.message))
+        elif condition.type is ConditionType.READY and condition.status is True and old.get("status") == "False":
+            news.append(_News("Normal", Reason.ALL_WELL, "the pool works again"))
+    told = {entry.reason: entry for entry in reversed(news)}
+    return [entry for entry in news if told[entry.reason] is entry]
+
+
+def _calls_for_action(condition: Condition) -> bool:
+    if condition.status is not False:
+        return False
+    return (
+        condition.type in {ConditionType.READY, ConditionType.JOB_TYPES_SERVED} or condition.reason in _WORTH_A_WARNING
+    )
 
 
 def _decisions(plan: Plan) -> list[_News]:

@@ -1,0 +1,84 @@
+"""From the cluster and the server to the planner's snapshot."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runnerpool.api.ownership import parse_mark
+from runnerpool.api.pool import Pool
+from runnerpool.control.memory import PoolMemory
+from runnerpool.control.ports import ServerLink
+from runnerpool.control.world import World
+from runnerpool.manifests.inputs import PodInputs
+from runnerpool.manifests.runner_pod import build_hash, template_hash
+from runnerpool.planning.demand import pool_queue
+from runnerpool.planning.queue import QueueReading, QueueUnknown
+from runnerpool.planning.snapshot import PoolSnapshot, RunnerRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """What one pass goes by.
+
+    Attributes:
+        status: The pool's status as it was read.
+        access: The way to the server, or why there is none.
+        inputs: What pods made now would get; None while that cannot be told.
+    """
+
+    pool: Pool
+    status: Mapping[str, Any]
+    access: ServerLink | QueueUnknown
+    inputs: PodInputs | None
+
+    @property
+    def link(self) -> ServerLink | None:
+        """The way to the server, if there is one."""
+        return None if isinstance(self.access, QueueUnknown) else self.access
+
+
+async def observe(now_pass: Pass, world: World, memory: PoolMemory) -> PoolSnapshot:
+    """Take in what there is. Rows first, pods second: a row whose pod is not in the *later* list is a ghost."""
+    pool, status, inputs = now_pass.pool, now_pass.status, now_pass.inputs
+    queue, rows = _server_side(pool, now_pass.access, world.cluster_id)
+    pods = await world.cluster.list_pods(pool)
+    now = world.clock.now()
+    if not isinstance(queue, QueueUnknown):
+        memory.note_jobs(queue.held, pods, now)
+    build = build_hash(pool, inputs) if inputs else ""
+    memory.note_attempt(build)
+    memory.note_pods(pods, now)
+    return PoolSnapshot(
+        now=now,
+        pool=pool,
+        queue=queue,
+        pods=pods,
+        reserved=tuple(status.get("reserved") or ()),
+        last_ordinal=status.get("lastOrdinal") or 0,
+        rows=rows,
+        last_job_seen=memory.last_job_seen,
+        template_hash=template_hash(pool, inputs) if inputs else "",
+        build_hash=build,
+        facts=now_pass.link.facts if now_pass.link else None,
+        collided=tuple(sorted(memory.collided)),
+        create_not_before=memory.create_not_before,
+        observed_since=world.observed_since,
+    )
+
+
+def _server_side(
+    pool: Pool, access: ServerLink | QueueUnknown, cluster_id: str
+) -> tuple[QueueReading, tuple[RunnerRow, ...] | None]:
+    if isinstance(access, QueueUnknown):
+        return access, None
+    reading = access.reading
+    queue = reading if isinstance(reading, QueueUnknown) else pool_queue(reading, pool.spec)
+    rows = None
+    if access.rows is not None:
+        marks = ((row, parse_mark(row.description)) for row in access.rows)
+        rows = tuple(
+            RunnerRow(id=row.id, name=row.name)
+            for row, mark in marks
+            if mark is not None and mark.cluster_id == cluster_id and mark.pool_uid == pool.uid
+        )
+    return queue, rows
