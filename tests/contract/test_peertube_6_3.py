@@ -39,9 +39,12 @@ async def player(tmp_path: Path) -> AsyncIterator[Player]:
 
 
 async def until_complete(stage: Scene) -> None:
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(240):
+        # Counted before it is looked, so that no result goes unnoticed that comes in between.
+        seen = stage.conversation.count("/success")
         while not all(video.complete for video in await stage.admin(stage.server.videos)):
-            await stage.conversation.wait_for_call("/success", stage.conversation.count("/success") + 1)
+            await stage.conversation.wait_for_call("/success", seen + 1)
+            seen = stage.conversation.count("/success")
 
 
 async def test_the_runner_transcodes_for_a_6_3_with_the_calls_that_were_recorded(stage: Scene, tmp_path: Path) -> None:
