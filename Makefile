@@ -68,6 +68,13 @@ $(LEVELS):
 	@echo "==> $@"
 	@$(BIN)/python -m coverage run --context=$@ --data-file=.coverage.$@ -m pytest tests/$@ $(OPTIONS) $(PYTEST_ARGS)
 
+.PHONY: reliability
+reliability: setup testbed ## Run the fault tests and write docs/reliability.md from their results
+	@rm -rf build/reliability
+	@$(BIN)/python -m pytest tests/faults -m fault --numprocesses=6 --dist=loadgroup $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests --ignore=tests/faults --ignore=tests/unit -m fault $(PYTEST_ARGS) || test $$? -eq 5 # none
+	@$(BIN)/python -m support.reliability write
+
 .PHONY: coverage
 coverage: ## Judge the coverage of what has run
 	@$(BIN)/coverage combine --quiet --keep
@@ -76,9 +83,16 @@ coverage: ## Judge the coverage of what has run
 
 .PHONY: test
 test: lint ## Everything: gates, then all levels of test, then coverage
-	@rm -f .coverage .coverage.*
+	@rm -rf .coverage .coverage.* build/reliability
 	@for level in $(LEVELS); do $(MAKE) --no-print-directory $$level; done
+	@$(BIN)/python -m support.reliability render
 	@$(MAKE) --no-print-directory coverage
+
+.PHONY: soak
+soak: setup ## Tests that take long, in real time; writes docs/soak.md
+	@rm -rf build/soak
+	@$(BIN)/python -m pytest tests/soak $(PYTEST_ARGS)
+	@$(BIN)/python -m support.soak
 
 .PHONY: generate
 generate: setup testbed ## Write everything that is generated (references, install.yaml, the chart's copies)

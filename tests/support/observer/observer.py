@@ -14,9 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from support.cluster.backends import ClusterBackend
 from support.observer import apiserver, places
@@ -31,7 +34,9 @@ OPERATOR_USER = "system:serviceaccount:runnerpool-system:runnerpool"
 Result = TypeVar("Result")
 
 _CALL_SECONDS = 60.0
-_opened: list["Observer"] = []
+_opened = count()
+# Who looks at each server now, observers of other clusters among them: its jobs are shared among all their pools.
+_watchers: WeakKeyDictionary[ObservedServer, set[Scope]] = WeakKeyDictionary()
 
 
 class InvariantBroken(AssertionError):
@@ -60,12 +65,11 @@ class Observer:
         log: Path | None = getattr(cluster, "audit_log", None)  # a user's own cluster tells none
         self._audit = AuditLog(log) if log is not None else None
         self._scopes: dict[str, Scope] = {}
-        self._servers: dict[str, ObservedServer | None] = {}
         self._faults: list[Fault] = []
         self._suspensions: list[Suspension] = []
         self._steady: list[Span] = []
         self.calls_a_minute = 6.0
-        _opened.append(self)
+        next(_opened)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="observer", daemon=True)
         self._thread.start()
@@ -76,13 +80,13 @@ class Observer:
         """Include a namespace, and the simulated server of its pools, for as long as the block runs."""
         scope = Scope(self._http, namespace, peertube)
         self._scopes[namespace] = scope
-        self._servers[namespace] = peertube
-        self._await(scope.start())
-        try:
-            yield
-            self.look_around(namespace)
-        finally:
-            self._await(scope.stop())
+        with _sharing(peertube, scope):
+            self._await(scope.start())
+            try:
+                yield
+                self.look_around(namespace)
+            finally:
+                self._await(scope.stop())
 
     @contextmanager
     def suspended(self, *invariants: Invariant, because: str) -> Iterator[None]:
@@ -139,7 +143,6 @@ class Observer:
         self._loop.close()
 
     def _history(self, scope: Scope) -> History:
-        server = self._servers[scope.namespace]
         return History(
             namespace=scope.namespace,
             operator=self._operator_user,
@@ -150,7 +153,7 @@ class Observer:
             samples=scope.server.samples if scope.server else (),
             steps=scope.server.steps if scope.server else (),
             calls_a_minute=self.calls_a_minute,
-            sole=sum(other is server for other in self._servers.values()) == 1,
+            sole=not scope.shared,
             faults=tuple(self._faults),
             suspensions=tuple(self._suspensions),
             steady=tuple(self._steady),
@@ -204,9 +207,26 @@ def observe(
         observer.close()
 
 
-def opened() -> list[Observer]:
-    """All observers that this process has made."""
-    return list(_opened)
+@contextmanager
+def _sharing(server: ObservedServer | None, scope: Scope) -> Iterator[None]:
+    """Note for each scope whether others looked at its server at the same time."""
+    if server is None:
+        yield
+        return
+    watchers = _watchers.setdefault(server, set())
+    watchers.add(scope)
+    if len(watchers) > 1:
+        for watcher in watchers:
+            watcher.shared = True
+    try:
+        yield
+    finally:
+        watchers.discard(scope)
+
+
+def opened() -> int:
+    """How many observers this process has made."""
+    return next(copy(_opened))
 
 
 def told(observer: Observer) -> list[str]:

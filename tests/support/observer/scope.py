@@ -23,6 +23,7 @@ class Scope:
         self.namespace = namespace
         self.begin = time.time()
         self.end: float | None = None
+        self.shared = False  # pools of other namespaces or clusters use the server, too
         self.server = ServerWatch(server) if server is not None else None
         self.texts: list[Text] = []
         self._versions: dict[tuple[str, int, str], Version] = {}
