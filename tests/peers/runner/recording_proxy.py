@@ -184,7 +184,10 @@ class RecordingProxy:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 continue
             self.conversation.add({"kind": "ws", "dir": direction, "text": message.data})
-            await sink.send_str(message.data)
+            try:
+                await sink.send_str(message.data)
+            except ConnectionResetError:
+                return  # it has hung up meanwhile; the other pump ends for the same reason
             await self.conversation.settle()
 
     def _client(self) -> aiohttp.ClientSession:

@@ -61,12 +61,12 @@ class Pod:
     def messages(self) -> list[str]:
         return [json.loads(line)["message"] for line in self.lines]
 
-    async def wait_for_line(self, text: str, times: int = 1) -> None:
+    async def wait_for_line(self, text: str, times: int = 1, *, seconds: float = 20) -> None:
         def seen() -> bool:
             return sum(text in line for line in self.lines) >= times
 
         try:
-            async with asyncio.timeout(20), self._changed:
+            async with asyncio.timeout(seconds), self._changed:
                 await self._changed.wait_for(seen)
         except TimeoutError:
             raise AssertionError(f"no {text!r} in the log:\n{self.log}") from None

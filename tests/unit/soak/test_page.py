@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+
+from support.soak.page import page
+from support.soak.record import Record, read, recorded
+
+
+def test_a_record_of_each_test_that_passed_becomes_a_row(tmp_path: Path) -> None:
+    with recorded("test_b_is_quiet", tmp_path) as record:
+        record.figures["orphans"] = 0
+    with recorded("test_a_is_long", tmp_path) as record:
+        record.figures.update({"rounds": 1000, "aborts": 0})
+    *_, first, second = page(read(tmp_path), "`0123`").splitlines()
+    assert first == "| A is long | 0 s | 1,000 rounds<br>0 aborts |"
+    assert second == "| B is quiet | 0 s | 0 orphans |"
+
+
+def test_a_test_that_fails_leaves_no_record(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError), recorded("test_a", tmp_path):
+        raise AssertionError
+    assert read(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.2, "0 s"), (61, "1 min 1 s"), (3_600, "1 h"), (7_384.6, "2 h 3 min 5 s")]
+)
+def test_durations_are_told_as_people_do(seconds: float, text: str) -> None:
+    assert f"| X | {text} |  |\n" in page([Record(test="test_x", seconds=seconds)], "`0123`")
+
+
+def test_the_page_tells_the_commit() -> None:
+    assert "Commit `0123`." in page([], "`0123`")
