@@ -2,7 +2,6 @@
 
 import json
 import statistics
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from support.cluster.backends import ClusterBackend
-from support.cluster.processes import start, stop
 from support.stage import pools
 from support.stage.kube import PodWatch, pod_watch
 from support.stage.operator import create_restricted_namespace
+from support.stage.operator_process import OperatorOrder, OperatorProcess
 from support.stage.operatorlog import complaints_of
 from support.stage.peertube import PeerTube, running_peertube
 from support.stage.pools import WEB_VIDEO, PoolOrder
@@ -49,14 +48,14 @@ def test_a_job_for_an_empty_pool_has_its_pod_within_the_poll_period_and_a_second
 ) -> None:
     with ExitStack() as stack:
         ground = stack.enter_context(_ground(control_plane, tmp_path, f"bench-{period}"))
-        stack.enter_context(_operator(operator_kubeconfig, tmp_path / "operator.log", period))
+        operator = stack.enter_context(_operator(operator_kubeconfig, tmp_path, period))
         _wait_for_pool(ground)
         # The phases of the polling at which jobs come are spread evenly.
         latencies = [_try(ground, period, phase=number / TRIES) for number in range(TRIES)]
     figures = f"min {min(latencies):.2f} s, median {statistics.median(latencies):.2f} s, max {max(latencies):.2f} s"
     print(f"\njob in the queue -> pod ADDED, polling every {period} s, {TRIES} tries: {figures}")
     assert max(latencies) <= period + ALLOWANCE_SECONDS
-    assert complaints_of([tmp_path / "operator.log"], [ground.server.password]) == []
+    assert complaints_of(operator.logs(), [ground.server.password]) == []
 
 
 @contextmanager
@@ -71,16 +70,15 @@ def _ground(cluster: ClusterBackend, directory: Path, namespace: str) -> Iterato
 
 
 @contextmanager
-def _operator(kubeconfig: Path, log: Path, period: int) -> Iterator[None]:
-    program = str(Path(sys.executable).with_name("runnerpool"))
-    command = [program, "run", "--runner-image=localhost/none:1", f"--kubeconfig={kubeconfig}"]
-    command += [f"--poll-period-seconds={period}", "--metrics-port=0", "--health-port=0"]
-    process = start("operator", command, log=log, outlives_starter=False)
+def _operator(kubeconfig: Path, directory: Path, period: int) -> Iterator[OperatorProcess]:
+    options = {"poll-period-seconds": period}
+    operator = OperatorProcess(OperatorOrder(kubeconfig=kubeconfig, directory=directory, options=options))
+    operator.start()
     try:
-        yield
-        assert process.alive, f"the operator ended: {log.read_text()[-2000:]}"
+        yield operator
+        assert operator.alive, f"the operator ended: {operator.last_log()}"
     finally:
-        assert stop(process, grace_seconds=15), "the operator did not stop on SIGTERM"
+        assert operator.stop(), "the operator did not stop on SIGTERM"
 
 
 def _wait_for_pool(ground: Ground) -> None:

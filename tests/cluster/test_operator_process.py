@@ -1,11 +1,7 @@
 """The operator as a process under its own ServiceAccount, on a real API server; the tests play the kubelet."""
 
 import json
-import signal
-import socket
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,22 +10,15 @@ from pathlib import Path
 import pytest
 
 from support.cluster.backends import ClusterBackend
-from support.cluster.processes import ProcessIdentity, start, stop
 from support.observer.observer import Observer, observe
-from support.observer.records import Text, text_of
 from support.stage import pools
+from support.stage.operator_process import OperatorOrder, OperatorProcess
 from support.stage.operatorlog import complaints_of
 from support.stage.peertube import PeerTube, running_peertube
 from support.stage.pools import POOL_KIND, WEB_VIDEO, PoolOrder
 from support.stage.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @dataclass
@@ -39,58 +28,9 @@ class Ground:
     cluster: ClusterBackend
     namespace: str
     server: PeerTube
-    kubeconfig: Path
     directory: Path
-    metrics_port: int
-    health_port: int
-    operator: ProcessIdentity | None = None
-    runs: int = 0
+    operator: OperatorProcess
     observer: Observer | None = None
-
-    def run_operator(self) -> None:
-        self.runs += 1
-        program = str(Path(sys.executable).with_name("runnerpool"))
-        options = {
-            "runner-image": "localhost/none:1",
-            "kubeconfig": self.kubeconfig,
-            "namespace": self.namespace,
-            "poll-period-seconds": 1,
-            "metrics-port": self.metrics_port,
-            "health-port": self.health_port,
-        }
-        command = [program, "run", *(f"--{name}={value}" for name, value in options.items())]
-        self.operator = start("operator", command, log=self.log(self.runs), outlives_starter=False)
-        until(lambda: self.probe("/readyz") == 200, "a ready operator", seconds=30, evidence=self.last_log)
-
-    def log(self, run: int) -> Path:
-        return self.directory / f"operator-{run}.log"
-
-    def last_log(self) -> str:
-        return self.log(self.runs).read_text()[-2000:]
-
-    def stop_operator(self, *, hard: bool = False) -> None:
-        if self.operator is None:
-            return
-        if hard:
-            import os
-
-            os.kill(self.operator.pid, signal.SIGKILL)
-        stop(self.operator, grace_seconds=10)
-        self.operator = None
-
-    def probe(self, path: str) -> int:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}{path}", timeout=2) as answer:
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code
-        except OSError:
-            return 0
-
-    def metrics(self) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5) as answer:
-            return str(answer.read().decode())
 
     def kubectl(self, *arguments: str, check: bool = True) -> str:
         return self.cluster.kubectl(*arguments, f"--namespace={self.namespace}", check=check).stdout
@@ -98,9 +38,7 @@ class Ground:
     def tell_observer(self) -> None:
         """Have secrets looked for in what only this test knows of: the process's log and metrics."""
         assert self.observer is not None
-        logs = [text_of(log) for log in self.directory.glob("operator-*.log")]
-        metrics = [Text(place="the operator's metrics", content=self.metrics().encode())] if self.operator else []
-        self.observer.keep(self.namespace, [*logs, *metrics])
+        self.observer.keep(self.namespace, self.operator.texts())
 
     def pods(self) -> list[dict]:
         return json.loads(self.kubectl("get", "pods", "--output=json"))["items"]
@@ -140,8 +78,7 @@ def ground(
     ):
         yield made
         made.tell_observer()
-    logs = sorted(tmp_path.glob("operator-*.log"))
-    assert complaints_of(logs, [made.server.password]) == []
+    assert complaints_of(made.operator.logs(), [made.server.password]) == []
 
 
 @contextmanager
@@ -151,18 +88,18 @@ def _ground(cluster: ClusterBackend, kubeconfig: Path, namespace: str, directory
             cluster=cluster,
             namespace=namespace,
             server=server,
-            kubeconfig=kubeconfig,
             directory=directory,
-            metrics_port=free_port(),
-            health_port=free_port(),
+            operator=OperatorProcess(
+                OperatorOrder(kubeconfig=kubeconfig, directory=directory, namespaces=(namespace,))
+            ),
         )
         order = PoolOrder(server_url=server.url, password=server.password, job_types=(WEB_VIDEO,), max_replicas=2)
         pools.apply(cluster, namespace, order)
         try:
-            made.run_operator()
+            made.operator.start()
             yield made
         finally:
-            made.stop_operator()
+            made.operator.stop()
             # Nobody is left to take our finalizer off.
             patch = '{"metadata": {"finalizers": []}}'
             made.kubectl("patch", POOL_KIND, "vod", "--type=merge", f"--patch={patch}", check=False)
@@ -174,7 +111,7 @@ def test_jobs_bring_pods_up_to_the_cap_and_their_end_takes_everything_away(groun
         lambda: len(found := ground.pods_with(ungated)) == 2 and found,
         "two ungated pods",
         seconds=15,
-        evidence=ground.last_log,
+        evidence=ground.operator.last_log,
     )
     assert ground.rows() == names
     secrets = json.loads(ground.kubectl("get", "secrets", "--output=json"))["items"]
@@ -184,24 +121,24 @@ def test_jobs_bring_pods_up_to_the_cap_and_their_end_takes_everything_away(groun
         ground.end(name)
     until(
         lambda: not set(ground.pods_with(lambda _: True)) & set(names), "the first pods gone", seconds=15,
-        evidence=ground.last_log,
+        evidence=ground.operator.last_log,
     )  # fmt: skip
     assert not set(ground.rows()) & set(names)
 
 
 def test_a_pool_deleted_while_the_operator_is_dead_goes_when_it_is_back(ground: Ground):
     ground.server.client.enqueue(WEB_VIDEO, count=1)
-    (name,) = until(lambda: ground.pods_with(ungated), "an ungated pod", seconds=15, evidence=ground.last_log)
-    ground.stop_operator(hard=True)
+    (name,) = until(lambda: ground.pods_with(ungated), "an ungated pod", seconds=15, evidence=ground.operator.last_log)
+    ground.operator.kill()
 
     ground.kubectl("delete", POOL_KIND, "vod", "--wait=false")
-    ground.run_operator()
+    ground.operator.start()
     # It was never scheduled, so there is nobody in it to drain: it goes at once.
     until(
         lambda: not ground.kubectl("get", POOL_KIND, "--output=name"),
         "the pool gone",
         seconds=20,
-        evidence=ground.last_log,
+        evidence=ground.operator.last_log,
     )
 
     assert ground.pods_with(lambda pod: pod["metadata"]["name"] == name) == []
@@ -210,7 +147,7 @@ def test_a_pool_deleted_while_the_operator_is_dead_goes_when_it_is_back(ground: 
 
 def test_a_scheduled_pod_of_a_deleted_pool_is_told_to_drain_and_never_deleted_alive(ground: Ground):
     ground.server.client.enqueue(WEB_VIDEO, count=1)
-    (name,) = until(lambda: ground.pods_with(ungated), "an ungated pod", seconds=15, evidence=ground.last_log)
+    (name,) = until(lambda: ground.pods_with(ungated), "an ungated pod", seconds=15, evidence=ground.operator.last_log)
     binding = {
         "apiVersion": "v1",
         "kind": "Binding",
@@ -222,7 +159,7 @@ def test_a_scheduled_pod_of_a_deleted_pool_is_told_to_drain_and_never_deleted_al
     ground.play(name, {"phase": "Running"})
 
     ground.kubectl("delete", POOL_KIND, "vod", "--wait=false")
-    until(lambda: ground.pods_with(draining) == [name], "a drain order", seconds=10, evidence=ground.last_log)
+    until(lambda: ground.pods_with(draining) == [name], "a drain order", seconds=10, evidence=ground.operator.last_log)
     (pod,) = ground.pods()
     assert "deletionTimestamp" not in pod["metadata"]
 
@@ -231,7 +168,7 @@ def test_a_scheduled_pod_of_a_deleted_pool_is_told_to_drain_and_never_deleted_al
         lambda: not ground.kubectl("get", POOL_KIND, "--output=name"),
         "the pool gone",
         seconds=20,
-        evidence=ground.last_log,
+        evidence=ground.operator.last_log,
     )
     assert ground.rows() == []
 
@@ -243,7 +180,7 @@ def test_a_pool_at_rest_is_not_written_to(ground: Ground):
     # Each job list that the server gives meanwhile is a pass's worth of news at most.
     ground.server.client.statistics()
     assert ground.pool()["metadata"]["resourceVersion"] == version
-    passes = [line for line in ground.metrics().splitlines() if line.startswith("runnerpool_passes_total")]
+    passes = [line for line in ground.operator.metrics().splitlines() if line.startswith("runnerpool_passes_total")]
     assert sum(float(line.rsplit(" ", 1)[1]) for line in passes) < 10
 
 
@@ -257,16 +194,14 @@ def _steady_version(ground: Ground) -> str | None:
 
 def test_the_operator_tells_of_its_health_and_stops_within_seconds_leaving_pods_alone(ground: Ground):
     ground.server.client.enqueue(WEB_VIDEO, count=1)
-    names = until(lambda: ground.pods_with(ungated), "an ungated pod", seconds=15, evidence=ground.last_log)
-    assert ground.probe("/healthz") == 200
-    assert 'runnerpool_build_info{version="' in ground.metrics()
+    names = until(lambda: ground.pods_with(ungated), "an ungated pod", seconds=15, evidence=ground.operator.last_log)
+    assert ground.operator.probe("/healthz") == 200
+    assert 'runnerpool_build_info{version="' in ground.operator.metrics()
 
-    process = ground.operator
-    ground.stop_operator()
+    assert ground.operator.stop()
 
-    assert process is not None
-    assert not process.alive
-    assert "stopped; runner pods go on" in ground.last_log()
+    assert not ground.operator.alive
+    assert "stopped; runner pods go on" in ground.operator.last_log()
     assert ground.pods_with(ungated) == names
 
 

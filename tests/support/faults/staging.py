@@ -18,7 +18,7 @@ from support.faults.rights import NamespacedRights
 from support.faults.server import PeerTubeHere, peertube_here
 from support.faults.stage import Cast, FaultStage
 from support.observer.observer import Observer, observe
-from support.observer.records import ApiCall, text_of
+from support.observer.records import ApiCall
 from support.stage.operator import create_restricted_namespace
 from support.stage.operator_process import OperatorOrder, OperatorProcess
 
@@ -86,7 +86,7 @@ def fault_stage(shared: LocalCluster, directory: Path, order: StageOrder) -> Ite
         stack.callback(operator.stop)
         operator.start()
         yield made
-        observer.keep(namespace, [text_of(log) for log in operator.logs()])
+        observer.keep(namespace, operator.texts())
 
 
 @contextmanager

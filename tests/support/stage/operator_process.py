@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.cluster.processes import ProcessIdentity, start, stop
+from support.observer.records import Text, text_of
 from support.stage.errors import StageError
 from support.stage.waiting import until
 
@@ -120,6 +121,11 @@ class OperatorProcess:
     def last_log(self) -> str:
         """The end of the last run's log."""
         return self.log(self.runs).read_text(errors="replace")[-_TAIL_CHARACTERS:]
+
+    def texts(self) -> list[Text]:
+        """Where a secret could stand that only its starter knows of: all its logs, and its metrics while it runs."""
+        metrics = [Text(place="the operator's metrics", content=self.metrics().encode())] if self.alive else []
+        return [*(text_of(log) for log in self.logs()), *metrics]
 
     def _ready(self) -> bool:
         if not self.alive:
