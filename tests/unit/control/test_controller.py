@@ -115,3 +115,13 @@ async def test_stopping_leaves_pods_as_they_are(stage, controller):
 
     assert controller.oldest_pass() is None
     assert "delete_pod" not in stage.cluster.calls
+
+
+async def test_what_is_heard_after_the_stop_makes_no_pass(stage, controller):
+    await controller.stop()
+
+    controller.wake(*stage.key)
+    await asyncio.sleep(0.05)
+
+    assert controller.oldest_pass() is None
+    assert passes(stage) == 0

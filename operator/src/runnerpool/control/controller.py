@@ -17,9 +17,12 @@ class Controller:
         self._world = world
         self._pools: dict[PoolKey, PoolTask] = {}
         self._running: dict[PoolKey, asyncio.Task[None]] = {}
+        self._stopped = False
 
     def wake(self, namespace: str, name: str) -> None:
-        """A pool, or one of its pods, has changed."""
+        """A pool, or one of its pods, has changed. After `stop`, it is nobody's business."""
+        if self._stopped:  # the watches end a moment later than we do
+            return
         key = PoolKey(namespace, name)
         task = self._pools.get(key)
         if task is None:
@@ -33,6 +36,7 @@ class Controller:
 
     async def stop(self) -> None:
         """End all tasks between two calls; pods are left as they are. Every pass is safe to break off."""
+        self._stopped = True
         running = list(self._running.values())
         for task in running:
             task.cancel()
