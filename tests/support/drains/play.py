@@ -1,7 +1,9 @@
 """Plays rounds: agents with stand-in runners, jobs that arrive, orders to drain."""
 
 import asyncio
+import itertools
 import json
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import replace
@@ -17,6 +19,9 @@ from support.drains.stage import Stage, stage
 # Not what it should take, which is a second or two: what a machine that is busy with other things may make of it.
 START_SECONDS = 180.0
 END_SECONDS = 180.0
+_TOLD_EACH = 50
+
+log = logging.getLogger(__name__)
 
 Order = Callable[[Stage, Pod], Awaitable[None]]
 
@@ -45,18 +50,28 @@ async def play(played: Programme, ground: Ground, order: Order = order_by_annota
 async def play_all(seeds: Iterable[int], ground: Ground, *, side_by_side: int) -> Totals:
     """Play the rounds of all seeds, some at a time."""
     places = asyncio.Semaphore(side_by_side)
+    played = itertools.count(1)
 
     async def one(seed: int) -> Outcome:
         async with places:
-            try:
-                return await play(programme(seed), ground)
-            except AssertionError as error:
-                # The other rounds go on: a thousand of them are too dear to be lost to one.
-                return Outcome(seed=seed, unplayed="it came to no end", log=str(error))
+            outcome = await _play_through(seed, ground)
+        if (number := next(played)) % _TOLD_EACH == 0:
+            log.info("%d rounds played", number)
+        for complaint in outcome.complaints:
+            log.error("seed %d: %s", seed, complaint)
+        return outcome
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(seed)) for seed in seeds]
     return Totals(outcomes=[task.result() for task in tasks])
+
+
+async def _play_through(seed: int, ground: Ground) -> Outcome:
+    try:
+        return await play(programme(seed), ground)
+    except (AssertionError, TimeoutError, ExceptionGroup) as error:
+        # The other rounds go on: a thousand of them are too dear to be lost to one.
+        return Outcome(seed=seed, unplayed="it came to no end", log=repr(error))
 
 
 def _pod(server: Stage, runner: Runner, played: Programme, ground: Ground) -> AbstractAsyncContextManager[Pod]:
