@@ -94,6 +94,12 @@ soak: setup ## Tests that take long, in real time; writes docs/soak.md
 	@$(BIN)/python -m pytest tests/soak $(PYTEST_ARGS)
 	@$(BIN)/python -m support.soak
 
+.PHONY: soak
+soak: setup ## Tests that take long, in real time; writes docs/soak.md
+	@rm -rf build/soak
+	@$(BIN)/python -m pytest tests/soak --override-ini=log_cli=true --log-cli-level=INFO $(PYTEST_ARGS)
+	@$(BIN)/python -m support.soak
+
 .PHONY: generate
 generate: setup testbed ## Write everything that is generated (references, install.yaml, the chart's copies)
 	@$(BIN)/python -m support.packaging write
