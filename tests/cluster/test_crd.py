@@ -4,31 +4,23 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from runnerpool.api import names
 from runnerpool.api.parsing import parse_pool
 from support.builders import pool_body, spec_body
 from support.cluster.backends import ClusterBackend
-from support.cluster.processes import wait_until
 from support.crd import schema_of, with_defaults
-from support.pool_cases import BAD_POOLS, GOOD_SPECS, BadPool
+from support.pool_cases.bad_pool import BadPool
+from support.pool_cases.changes import BAD_CHANGES, OUTSIDE_THE_TEMPLATE, BadChange
+from support.pool_cases.good import GOOD_SPECS
+from support.pool_cases.table import BAD_POOLS
+from support.stage.kube import Json, kube_http
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("resource")]
-
-
-@pytest.fixture(scope="module")
-def resource(control_plane: ClusterBackend, operator_kubeconfig: Path) -> None:
-    """Installed by the chart, as for the other tests on this cluster; the chart's copy is held to the original."""
-    assert operator_kubeconfig.exists()
-    wait_until(
-        lambda: control_plane.kubectl("get", names.PLURAL, check=False).returncode == 0,
-        "the new resource",
-        timeout_seconds=15,
-    )
 
 
 def pool(namespace: str, spec: Mapping[str, Any], **metadata: Any) -> dict[str, Any]:
@@ -55,11 +47,14 @@ def refused(cluster: ClusterBackend, body: Mapping[str, Any]) -> str:
 # Where the API server points elsewhere than the operator: at the field that a rule is about, or at the map or item.
 _POINTS_AT = {
     "minReplicas above maxReplicas": "spec.scaling.minReplicas",
+    "more threads than its CPUs can serve": "spec.runner.ffmpeg.threads",
+    "more threads times jobs than its CPUs can serve": "spec.runner.ffmpeg.threads",
     "live with other job types": "spec.jobTypes",
     "live without a warm slot": "spec.scaling.idleSlots",
     "a label of ours": "spec.podTemplate.labels",
     "an annotation of ours": "spec.podTemplate.annotations",
     "an environment variable twice": "spec.podTemplate.env[1]",
+    "a pull secret twice": "spec.podTemplate.imagePullSecrets[1]",
     "a job type twice": "spec.jobTypes[1]",
     "a name too long": "<nil>",
 }
@@ -71,6 +66,9 @@ def test_a_bad_pool_is_refused_with_the_path_and_the_remedy(control_plane: Clust
 
     assert _POINTS_AT.get(bad.case, bad.path) in message
     assert bad.told in message
+    assert bad.bound in message
+    assert bad.told or bad.bound
+    assert "rule evaluation failed" not in message  # a rule that trips over what another refuses tells nobody anything
 
 
 @pytest.mark.parametrize("spec", GOOD_SPECS.values(), ids=GOOD_SPECS.keys())
@@ -81,14 +79,20 @@ def test_a_good_pool_is_stored_with_the_operators_defaults(control_plane: Cluste
     assert parse_pool(pool_body(stored["spec"])) == parse_pool(pool_body(spec))
 
 
-def test_the_server_of_a_pool_cannot_be_changed(control_plane: ClusterBackend, namespace: str) -> None:
-    applied(control_plane, pool(namespace, spec_body()))
+@pytest.mark.parametrize("change", BAD_CHANGES, ids=str)
+def test_the_server_of_a_pool_cannot_be_changed(
+    control_plane: ClusterBackend, namespace: str, change: BadChange
+) -> None:
+    stored = applied(control_plane, pool(namespace, spec_body()))
 
-    other = spec_body(server={"url": "https://other.example.org"})
-    answer = control_plane.kubectl("apply", "--filename=-", stdin=json.dumps(pool(namespace, other)), check=False)
+    patch = json.dumps({"spec": {"server": change.server}})
+    command = ("patch", "trp/vod", f"--namespace={namespace}", "--type=merge", f"--patch={patch}")
+    answer = control_plane.kubectl(*command, check=False)
 
     assert answer.returncode != 0
-    assert "make a new pool for another server" in answer.stderr
+    assert change.told in answer.stderr
+    now = json.loads(control_plane.kubectl("get", "trp/vod", f"--namespace={namespace}", "--output=json").stdout)
+    assert now["spec"] == stored["spec"]
 
 
 def test_everything_but_the_server_can_be_changed(control_plane: ClusterBackend, namespace: str) -> None:
@@ -101,13 +105,45 @@ def test_everything_but_the_server_can_be_changed(control_plane: ClusterBackend,
     assert applied(control_plane, pool(namespace, changed))["metadata"]["generation"] == 2
 
 
-def test_unknown_fields_are_refused_by_kubectl_and_pruned_by_the_server(
-    control_plane: ClusterBackend, namespace: str
-) -> None:
-    body = pool(namespace, spec_body(scaling={"maxReplica": 3}))
+def test_a_misspelt_field_is_refused_by_kubectl(control_plane: ClusterBackend) -> None:
+    message = refused(control_plane, pool("default", spec_body(scaling={"maxReplica": 3})))
 
-    assert 'unknown field "spec.scaling.maxReplica"' in refused(control_plane, body)
-    assert "maxReplica" not in applied(control_plane, body, "--validate=ignore")["spec"]["scaling"]
+    assert 'unknown field "spec.scaling.maxReplica"' in message
+
+
+@pytest.mark.parametrize("field", OUTSIDE_THE_TEMPLATE)
+def test_a_template_field_outside_the_closed_list_is_refused_by_kubectl(
+    control_plane: ClusterBackend, field: str
+) -> None:
+    body = pool("default", spec_body(podTemplate={field: OUTSIDE_THE_TEMPLATE[field]}))
+
+    assert f'unknown field "spec.podTemplate.{field}"' in refused(control_plane, body)
+    by_server = ("apply", "--server-side", "--dry-run=server", "--validate=ignore", "--filename=-")
+    answer = control_plane.kubectl(*by_server, stdin=json.dumps(body), check=False)
+    assert f".spec.podTemplate.{field}: field not declared in schema" in answer.stderr
+
+
+def test_a_client_of_the_api_is_refused_or_warned_of_a_template_field_outside_the_closed_list(
+    control_plane: ClusterBackend,
+) -> None:
+    body = pool("default", spec_body(podTemplate=OUTSIDE_THE_TEMPLATE | {"labels": {"team": "video"}}))
+
+    strict = posted(control_plane, body, fieldValidation="Strict")
+    warned = posted(control_plane, body)
+
+    assert strict.status_code == 400
+    assert warned.status_code == 201
+    for field in OUTSIDE_THE_TEMPLATE:
+        assert f'unknown field "spec.podTemplate.{field}"' in strict.json()["message"]
+        assert f'unknown field \\"spec.podTemplate.{field}\\"' in warned.headers["Warning"]
+    # Nothing of it is kept, so that nothing of it can ever take effect.
+    assert warned.json()["spec"]["podTemplate"] == {"labels": {"team": "video"}}
+
+
+def posted(cluster: ClusterBackend, body: Json, **query: str) -> httpx.Response:
+    path = f"/apis/{names.API_VERSION}/namespaces/{body['metadata']['namespace']}/{names.PLURAL}"
+    with kube_http(cluster) as http:
+        return http.post(path, json=body, params={"dryRun": "All", **query})
 
 
 def test_the_status_is_written_apart_from_the_spec(control_plane: ClusterBackend, namespace: str) -> None:

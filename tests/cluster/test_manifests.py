@@ -12,7 +12,7 @@ from runnerpool.manifests.inputs import PodInputs
 from runnerpool.manifests.runner_pod import runner_pod
 from support.builders import make_pool
 from support.cluster.backends import ClusterBackend
-from support.pool_cases import GOOD_SPECS
+from support.pool_cases.good import GOOD_SPECS
 
 pytestmark = pytest.mark.cluster
 

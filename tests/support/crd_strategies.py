@@ -7,6 +7,27 @@ from hypothesis import strategies as st
 
 from support.crd import Schema, schema_of
 
+# Kubernetes' own structures: typed in the CRD, passed on by the operator as they are.
+PASSED_ON = ("tolerations", "affinity", "topologySpreadConstraints", "hostAliases", "dnsConfig")
+# What may stand in the place of any value.
+JUNK = [
+    -1,
+    0,
+    10**10,
+    1.0,
+    0.5,
+    True,
+    "",
+    "x",
+    "Auto",
+    "x" * 40000,
+    [],
+    ["a", "a"],
+    {},
+    {"a": "b"},
+    {str(n): "1" for n in range(65)},
+]
+
 _ORIGINS = st.sampled_from(["https://video.example.org", "http://10.88.0.1:9000", "http://[::1]:1", "https://x:65535"])
 _QUANTITIES = st.sampled_from([0, 1, 16, "0", "500m", "1.5", "2Gi", ".5", "1e3", "100Gi", "1."])
 _KEYS = st.sampled_from(["a", "example.org/b", "cpu", "memory", "nvidia.com/gpu"])
@@ -90,3 +111,12 @@ def places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int
     """Paths of everything in a value."""
     inner: Any = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     return [path, *(place for key, below in inner for place in places(below, (*path, key)))]
+
+
+def put(value: Any, place: tuple[str | int, ...], new: Any) -> Any:
+    """The value, changed at one place."""
+    inner = value
+    for part in place[:-1]:
+        inner = inner[part]
+    inner[place[-1]] = new
+    return value

@@ -70,22 +70,25 @@ class KubeReader:
 
 
 @contextmanager
-def kube_reader(cluster: ClusterBackend) -> Iterator[KubeReader]:
-    """Reads through `kubectl proxy` on a Unix socket that only its owner can open."""
+def kube_http(cluster: ClusterBackend) -> Iterator[httpx.Client]:
+    """The API server's plain HTTP, as administrator: `kubectl proxy` on a Unix socket that only its owner can open."""
     with tempfile.TemporaryDirectory(prefix="runnerpool-") as directory:
         socket = Path(directory) / "proxy.sock"
         process = kubectl_process(cluster, "proxy", f"--unix-socket={socket}")
         try:
             until(socket.exists, "the socket of kubectl proxy", seconds=_START_SECONDS)
             transport = httpx.HTTPTransport(uds=str(socket))
-            http = httpx.Client(transport=transport, base_url="http://localhost", timeout=10, trust_env=False)
-            reader = KubeReader(http)
-            try:
-                yield reader
-            finally:
-                reader.close()
+            with httpx.Client(transport=transport, base_url="http://localhost", timeout=10, trust_env=False) as http:
+                yield http
         finally:
             end(process)
+
+
+@contextmanager
+def kube_reader(cluster: ClusterBackend) -> Iterator[KubeReader]:
+    """Reads as administrator."""
+    with kube_http(cluster) as http:
+        yield KubeReader(http)
 
 
 def kubectl_process(

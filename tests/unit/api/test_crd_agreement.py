@@ -18,29 +18,12 @@ from runnerpool.api.pool import PodTemplate, PoolSpec
 from runnerpool.planning.naming import MAX_ORDINAL
 from support.builders import pool_body
 from support.crd import crd, faults, fields, root_schema, schema_of, version, with_defaults
-from support.crd_strategies import places, specs
+from support.crd_strategies import JUNK, PASSED_ON, places, put, specs
 
 pytestmark = pytest.mark.timeout(300)
 
 SPEC = schema_of("spec")
-# Kubernetes' own structures: typed in the CRD, passed on by the operator as they are.
-PASSED_ON = ("tolerations", "affinity", "topologySpreadConstraints", "hostAliases", "dnsConfig")
 ACROSS_FIELDS = (".scaling", ".runner", ".runner.resources", ".rollout", ".podTemplate")
-JUNK = [
-    -1,
-    0,
-    10**10,
-    True,
-    "",
-    "x",
-    "Auto",
-    "x" * 40000,
-    [],
-    ["a", "a"],
-    {},
-    {"a": "b"},
-    {str(n): "1" for n in range(65)},
-]
 
 
 def parsed(spec: dict[str, Any]) -> Any:
@@ -96,14 +79,6 @@ def test_without_a_required_field_both_refuse(spec, data):
     assert faults(SPEC, spec) == [".".join(place)]
     with pytest.raises(SpecInvalid):
         parsed(spec)
-
-
-def put(value: Any, place: tuple[str | int, ...], new: Any) -> Any:
-    inner = value
-    for part in place[:-1]:
-        inner = inner[part]
-    inner[place[-1]] = new
-    return value
 
 
 def types_fields(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, Any]]:

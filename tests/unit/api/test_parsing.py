@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from runnerpool.api.parsing import SpecInvalid, parse_pool
 from runnerpool.api.pool import DeletionPolicy, LookAhead
 from support.builders import make_pool, pool_body, spec_body
-from support.pool_cases import BAD_POOLS, GOOD_SPECS
+from support.pool_cases.good import GOOD_SPECS
+from support.pool_cases.table import BAD_POOLS
 
 
 def errors_of(body: dict[str, Any]) -> dict[str, str]:

@@ -26,6 +26,10 @@ from runnerpool.api.quantity import parse_quantity
         ("2e-3", "0.002"),
         ("100n", "1e-7"),
         ("100u", "1e-4"),
+        ("0.1n", "1e-9"),
+        ("1.0000000001", "1.000000001"),
+        ("12345678901234567.12345678901", "12345678901234567.123456790"),
+        ("9e99", "9e99"),
     ],
 )
 def test_a_quantity_is_a_number(text, number):

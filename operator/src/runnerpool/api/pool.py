@@ -13,10 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from runnerpool.api.bounds import (
-    ENV_NAME,
     MAX_THREADS_PER_CPU,
     AnnotationValue,
     Count,
+    EnvName,
+    Image,
     JobTypes,
     LabelValue,
     ObjectName,
@@ -145,7 +146,7 @@ class Scratch(_Model):
 class Runner(_Model):
     """What a runner pod looks like. `image` None means the operator's own release."""
 
-    image: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[!-~]+$")] | None = None
+    image: Image | None = None
     concurrency: Annotated[int, Field(ge=1, le=32)] = 1
     ffmpeg: Ffmpeg = Field(default_factory=Ffmpeg)
     resources: Resources = Field(default_factory=Resources)
@@ -193,7 +194,7 @@ class Lifecycle(_Model):
 class EnvVar(_Model):
     """A literal environment variable of the runner container."""
 
-    name: Annotated[str, Field(min_length=1, max_length=253, pattern=ENV_NAME)]
+    name: EnvName
     value: Annotated[str, Field(max_length=32768)] = ""
 
 

@@ -1,11 +1,12 @@
 """Kubernetes resource quantities as exact numbers.
 
 Grammar: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/. Signs are left out: a
-negative amount of a resource means nothing.
+negative amount of a resource means nothing. What is finer than a billionth is rounded up, since the API server compares
+requests with limits so (seen on 1.37).
 """
 
 import re
-from decimal import Decimal
+from decimal import ROUND_UP, Context, Decimal
 
 PATTERN = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$"
 MAX_LENGTH = 32
@@ -18,6 +19,9 @@ _DECIMAL = {
     for power, suffix in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), start=-3)
 }
 _SUFFIXES = _BINARY | _DECIMAL
+_FINEST = Decimal("1e-9")
+# Nothing that the grammar allows has more digits.
+_EXACT = Context(prec=200)
 
 
 def parse_quantity(quantity: str | int) -> Decimal:
@@ -31,6 +35,5 @@ def parse_quantity(quantity: str | int) -> Decimal:
     if match is None:
         raise ValueError("must be a Kubernetes quantity, such as 4, 500m, 2Gi or 1.5")
     number, suffix = Decimal(match["number"]), match["suffix"]
-    if suffix in _SUFFIXES:
-        return number * _SUFFIXES[suffix]
-    return number * Decimal(10) ** int(suffix[1:])
+    factor = _SUFFIXES[suffix] if suffix in _SUFFIXES else Decimal(10) ** int(suffix[1:])
+    return _EXACT.multiply(number, factor).quantize(_FINEST, rounding=ROUND_UP, context=_EXACT)
