@@ -91,12 +91,6 @@ test: lint ## Everything: gates, then all levels of test, then coverage
 .PHONY: soak
 soak: setup ## Tests that take long, in real time; writes docs/soak.md
 	@rm -rf build/soak
-	@$(BIN)/python -m pytest tests/soak $(PYTEST_ARGS)
-	@$(BIN)/python -m support.soak
-
-.PHONY: soak
-soak: setup ## Tests that take long, in real time; writes docs/soak.md
-	@rm -rf build/soak
 	@$(BIN)/python -m pytest tests/soak --override-ini=log_cli=true --log-cli-level=INFO $(PYTEST_ARGS)
 	@$(BIN)/python -m support.soak
 
