@@ -59,9 +59,9 @@ def unfinished(snapshot: PoolSnapshot) -> set[int]:
     return alive(snapshot) | {pod.ordinal for pod in snapshot.pods if pod.unfinished}
 
 
-def lived_on(snapshot: PoolSnapshot) -> PoolSnapshot:
-    """A minute later: all pods are ready, all drains are over, no job has come or ended."""
-    now = snapshot.now + timedelta(seconds=60)
+def lived_on(snapshot: PoolSnapshot, by: timedelta) -> PoolSnapshot:
+    """Some time later: all pods are ready, all drains are over, no job has come or ended."""
+    now = snapshot.now + by
     staying = [pod for pod in snapshot.pods if pod.may_take_work or pod.stage is PodStage.ENDED]
     pods = tuple(
         replace(pod, stage=PodStage.READY, ready_since=now, has_run=True) if pod.stage is PodStage.STARTING else pod
