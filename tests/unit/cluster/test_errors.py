@@ -20,6 +20,20 @@ WHAT = "post /api/v1/namespaces/media/pods"
         ),
         (403, {"message": 'violates PodSecurity "restricted:latest"'}, Refused, Reason.POD_SECURITY_VIOLATION),
         (403, {"message": 'User "x" cannot create resource "pods"'}, Refused, Reason.FORBIDDEN),
+        (403, {}, Refused, Reason.FORBIDDEN),
+        (
+            403,
+            {"message": "is forbidden: failed quota: q: must specify limits.cpu for: runner"},
+            Refused,
+            Reason.INVALID_POD_TEMPLATE,
+        ),
+        (
+            403,
+            {"message": "is forbidden: no PriorityClass with name batch was found"},
+            Refused,
+            Reason.ADMISSION_FAILED,
+        ),
+        (403, {"message": 'admission webhook "x" denied the request: no'}, Refused, Reason.ADMISSION_FAILED),
         (422, {"message": "spec.containers[0].image: Required value"}, Refused, Reason.INVALID_POD_TEMPLATE),
         (400, {"message": "unknown field"}, Refused, Reason.INVALID_POD_TEMPLATE),
         (
@@ -47,3 +61,18 @@ def test_a_message_of_the_api_server_is_quoted_only_so_far():
     error = error_from_answer(422, {"message": "x" * 5000}, WHAT)
 
     assert len(error.message) < 500
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ('User "x" cannot create resource "pods" in API group ""', "check the operator's Role"),
+        ("failed quota: q: must specify limits.cpu for: runner", "spec.runner.resources"),
+        ("maximum memory usage per Container is 64Mi, but limit is 1Gi", "correct the pool's spec"),
+    ],
+)
+def test_who_lacks_no_right_is_not_sent_to_the_role(said, remedy):
+    message = error_from_answer(403, {"message": said}, WHAT).message
+
+    assert remedy in message
+    assert ("Role" in message) == ("cannot" in said)

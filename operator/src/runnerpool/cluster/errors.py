@@ -50,7 +50,7 @@ _SERVER_ERROR = 500
 
 
 def _refusal(code: int, text: str, causes: Sequence[Mapping[str, Any]], what: str) -> ClusterError:
-    """The four kinds of 403 that look alike, and the two of invalid objects.
+    """The kinds of 403 that look alike, and the two of invalid objects.
 
     But for the namespace's end they are told apart by the message, as the API server gives them no code of their own
     (seen on 1.37).
@@ -66,7 +66,22 @@ def _refusal(code: int, text: str, causes: Sequence[Mapping[str, Any]], what: st
         return Refused(
             Reason.POD_SECURITY_VIOLATION, f"{what} refused by Pod Security: {said}; correct spec.podTemplate"
         )
-    return Refused(Reason.FORBIDDEN, f"{what} is forbidden: {said}; check the operator's Role")
+    return _forbidden(text, said, what)
+
+
+def _forbidden(text: str, said: str, what: str) -> ClusterError:
+    """A right that we lack, or a plugin that judges new pods: LimitRanger, Priority, RuntimeClass, webhooks."""
+    if not text or ('User "' in text and " cannot " in text):
+        return Refused(Reason.FORBIDDEN, f"{what} is forbidden: {said}; check the operator's Role")
+    if "failed quota" in text:
+        return Refused(
+            Reason.INVALID_POD_TEMPLATE,
+            f"{what} refused by a ResourceQuota: {said}; give it in spec.runner.resources of the pool",
+        )
+    return Refused(
+        Reason.ADMISSION_FAILED,
+        f"{what} refused by the cluster's admission: {said}; correct the pool's spec, or what refuses it",
+    )
 
 
 def error_from_answer(code: int, answer: Mapping[str, Any], what: str) -> ClusterError:
