@@ -1,9 +1,12 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from support.cluster.backends import ClusterBackend
+from support.cluster.errors import ClusterError
 from support.cluster.processes import wait_until
+from support.prometheus.debian import programs
 from support.stage.pools import POOL_KIND
 from support.stage.rights import operator_kubeconfig as install_rights
 
@@ -28,3 +31,14 @@ def resource(control_plane: ClusterBackend, _chart: Path) -> None:
 def operator_kubeconfig(_chart: Path) -> Path:
     """The rights that the chart gives to the operator, and no others; the CRD is installed with them."""
     return _chart
+
+
+@pytest.fixture(scope="session")
+def debians_prometheus() -> None:
+    """Prometheus and promtool can be had here; where not, CI fails."""
+    try:
+        programs()
+    except ClusterError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))

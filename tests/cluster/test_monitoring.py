@@ -3,9 +3,7 @@
 import asyncio
 import base64
 import json
-import os
 import shutil
-import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,15 +21,14 @@ from peers.runner.pack import install
 from runnerpool.api.times import format_time
 from support.agent.pod import running_pod
 from support.cluster.backends import ClusterBackend
-from support.cluster.errors import ClusterError
 from support.cluster.paths import cache_directory
 from support.observer.observer import observe
 from support.packaging import helm
 from support.packaging.paths import MONITORING
 from support.packaging.value_files import VALUE_FILES
-from support.prometheus.debian import programs
 from support.prometheus.discovery import with_static_targets
 from support.prometheus.operator_resources import definition
+from support.prometheus.promtool import check
 from support.prometheus.server import Prometheus, running_prometheus
 from support.stage import pools
 from support.stage.operator_process import LOOPBACK, OperatorOrder, OperatorProcess, free_port
@@ -39,76 +36,9 @@ from support.stage.peertube import PeerTube, running_peertube
 from support.stage.pools import POOL_KIND, WEB_VIDEO, PoolOrder
 from support.stage.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300), pytest.mark.usefixtures("debians_prometheus")]
 
 WAIT_SECONDS = 60
-
-
-@pytest.fixture(scope="session")
-def promtool() -> str:
-    """Debian's; where it cannot be had, CI fails."""
-    try:
-        return programs()["promtool"]
-    except ClusterError as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(error))
-
-
-def check(promtool: str, *arguments: str, stdin: str | None = None) -> str:
-    """What promtool says; it must be content."""
-    done = subprocess.run([promtool, *arguments], input=stdin, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-# Alerts
-
-
-def test_the_rules_are_valid(promtool: str) -> None:
-    assert "SUCCESS: 3 rules found" in check(promtool, "check", "rules", str(MONITORING / "rules.yaml"))
-
-
-POOL = 'namespace="media",pool="vod"'
-READY = f'runnerpool_pool_condition{{{POOL},type="Ready",status="true"}}'
-BUILD = 'runnerpool_build_info{version="1"}'
-OLDEST = f"runnerpool_queue_oldest_pending_seconds{{{POOL}}}"
-KNOWN = f"runnerpool_queue_known{{{POOL}}}"
-CALM = {BUILD: "1x180", READY: "1x180", OLDEST: "30x180", KNOWN: "1x180"}
-
-
-@pytest.mark.parametrize(
-    ("told", "minute", "alert"),
-    [
-        ({}, 30, None),
-        ({BUILD: "_x180"}, 4, None),
-        ({BUILD: "_x180"}, 6, "RunnerpoolAbsent"),
-        ({READY: "0x180"}, 14, None),
-        ({READY: "0x180"}, 16, "RunnerpoolPoolNotReady"),
-        ({READY: "0x10 1 0x180"}, 20, None),
-        ({OLDEST: "0+60x180"}, 60, None),
-        ({OLDEST: "0+60x180"}, 70, "RunnerpoolJobsWait"),
-        ({OLDEST: "0+60x180", KNOWN: "0x180"}, 70, None),
-    ],
-)
-def test_an_alert_comes_when_it_should_and_not_before(
-    promtool: str, tmp_path: Path, told: Mapping[str, str], minute: int, alert: str | None
-) -> None:
-    names = [rule["alert"] for rule in yaml.safe_load((MONITORING / "rules.yaml").read_text())["groups"][0]["rules"]]
-    series = [{"series": name, "values": values} for name, values in {**CALM, **told}.items()]
-    # Only the number of alerts is compared: an expression of promtool's, unlike `alert_rule_test`, needs no texts.
-    expected = [
-        {
-            "expr": f'count(ALERTS{{alertname="{name}",alertstate="firing"}}) or vector(0)',
-            "eval_time": f"{minute}m",
-            "exp_samples": [{"labels": "{}", "value": int(name == alert)}],
-        }
-        for name in names
-    ]
-    shutil.copy(MONITORING / "rules.yaml", tmp_path)
-    tests = {"interval": "1m", "input_series": series, "promql_expr_test": expected}
-    (tmp_path / "tests.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": [tests]}))
-    check(promtool, "test", "rules", str(tmp_path / "tests.yaml"))
 
 
 # The chart's monitors
@@ -244,21 +174,19 @@ def configuration(scene: Scene) -> dict[str, Any]:
     return {"global": {"scrape_interval": "1s"}, **with_static_targets(shipped, pods_by, scene.addresses)}
 
 
-async def test_prometheus_scrapes_operator_and_agent_by_the_shipped_configuration(
-    scene: Scene, promtool: str, tmp_path: Path
-) -> None:
+async def test_prometheus_scrapes_operator_and_agent_by_the_shipped_configuration(scene: Scene, tmp_path: Path) -> None:
     directory = tmp_path / "prometheus"
     directory.mkdir()
     shutil.copy(MONITORING / "rules.yaml", directory)
     with running_prometheus(configuration(scene), directory) as prometheus:
-        check(promtool, "check", "config", str(directory / "prometheus.yaml"))
+        check("check", "config", str(directory / "prometheus.yaml"))
         await asyncio.to_thread(scraped, prometheus, scene)
         assert "level=error" not in prometheus.log()
         assert "duplicate" not in prometheus.log()
     async with httpx.AsyncClient(trust_env=False) as http:
         for address in scene.addresses.values():
             text = (await http.get(f"http://{address}/metrics")).text
-            well_formed(text, promtool)
+            well_formed(text)
             assert scene.token not in text
             assert scene.server.password not in text
 
@@ -304,9 +232,9 @@ def becomes(prometheus: Prometheus, expression: str, value: float) -> None:
     )
 
 
-def well_formed(text: str, promtool: str) -> None:
+def well_formed(text: str) -> None:
     """Prometheus' own linter is content, and nothing is told twice."""
-    assert check(promtool, "check", "metrics", stdin=text) == ""
+    assert check("check", "metrics", stdin=text) == ""
     families = list(text_string_to_metric_families(text))
     names = Counter(family.name for family in families)
     series = Counter((s.name, tuple(sorted(s.labels.items()))) for family in families for s in family.samples)
