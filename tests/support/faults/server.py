@@ -10,6 +10,7 @@ from peers.peertube.client import JSON, SimulationClient
 from peers.peertube.profile import PEERTUBE_8_2, ServerProfile
 from peers.peertube.server import RunningServer, serving
 from peers.peertube.simulation import Settings, Simulation
+from peers.peertube.tls import TlsFiles
 from support.faults.background import Background
 from support.stage.operator_process import LOOPBACK, free_port
 from support.stage.peertube import OPEN_STATES
@@ -53,17 +54,23 @@ class PeerTubeHere:
 
 @contextmanager
 def peertube_here(
-    background: Background, directory: Path, *, clock_divisor: float, profile: ServerProfile = PEERTUBE_8_2
+    background: Background,
+    directory: Path,
+    *,
+    clock_divisor: float,
+    profile: ServerProfile = PEERTUBE_8_2,
+    tls: TlsFiles | None = None,
 ) -> Iterator[PeerTubeHere]:
-    """A server for as long as the block runs."""
+    """A server for as long as the block runs; without `tls` it speaks plain HTTP."""
     password = f"root-{secrets.token_hex(16)}"
     port = free_port()
     settings = Settings(
-        public_url=f"http://{LOOPBACK}:{port}",
+        public_url=f"{'https' if tls else 'http'}://{LOOPBACK}:{port}",
         data_directory=directory,
         password=password,
         clock_divisor=clock_divisor,
         profile=profile,
+        tls=tls,
     )
     running = background.enter(serving(settings, LOOPBACK, port))
     made = PeerTubeHere(running, password=password, background=background)
