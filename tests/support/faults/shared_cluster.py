@@ -4,7 +4,9 @@ import pytest
 
 from support.cluster.local import LocalCluster
 from support.cluster.preparation import prepare
+from support.cluster.processes import wait_until
 from support.packaging.paths import CRD
+from support.stage.pools import POOL_KIND
 
 NODES = 3
 _CLUSTER = pytest.StashKey[LocalCluster]()
@@ -24,6 +26,14 @@ def start_for(config: pytest.Config) -> LocalCluster:
     config.add_cleanup(cluster.down)
     cluster.up()
     config.stash[_CLUSTER] = cluster
-    cluster.kubectl("apply", "--server-side", f"--filename={CRD}")
-    cluster.kubectl("wait", f"--filename={CRD}", "--for=condition=Established", "--timeout=30s")
+    install_resource(cluster)
     return cluster
+
+
+def install_resource(cluster: LocalCluster) -> None:
+    """Our CRD; returns when it is served."""
+    cluster.kubectl("apply", "--server-side", f"--filename={CRD}")
+    # `kubectl wait` fails on a CRD whose status nobody has written yet.
+    wait_until(
+        lambda: cluster.kubectl("get", POOL_KIND, check=False).returncode == 0, "the new resource", timeout_seconds=30
+    )

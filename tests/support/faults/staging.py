@@ -37,6 +37,7 @@ class StageOrder:
         proxied: the operator reaches the API server through the proxy.
         played: a player gives pods a life; else the test does.
         cluster: another control plane than the shared one; it needs our CRD, and nodes for a player.
+        namespace: its name, where two clusters are to have the same; None makes one up.
         server: another stage's server, to share it; None starts one.
         profile: which PeerTube is started.
         clock_divisor: its watchdog and heartbeats run so much faster.
@@ -47,6 +48,7 @@ class StageOrder:
     proxied: bool = True
     played: bool = True
     cluster: LocalCluster | None = None
+    namespace: str | None = None
     server: PeerTubeHere | None = None
     profile: ServerProfile = PEERTUBE_8_2
     clock_divisor: float = CLOCK_DIVISOR
@@ -60,8 +62,8 @@ def fault_stage(shared: LocalCluster, directory: Path, order: StageOrder) -> Ite
     Raises:
         InvariantBroken: the observer has seen what must not happen.
     """
-    cluster, namespace = order.cluster or shared, f"fault-{secrets.token_hex(3)}"
-    place = directory / namespace
+    cluster, namespace = order.cluster or shared, order.namespace or f"fault-{secrets.token_hex(3)}"
+    place = directory / cluster.name / namespace
     place.mkdir(parents=True)
     with ExitStack() as stack:
         background = stack.enter_context(Background())
