@@ -1,5 +1,7 @@
 """Once the present settings are proven, old pods are replaced: idle ones first, within maxSurge and maxUnavailable."""
 
+from datetime import timedelta
+
 import pytest
 
 from runnerpool.api.reasons import Reason
@@ -139,6 +141,12 @@ def test_a_pool_scaled_to_zero_lets_its_idle_old_pods_go_at_once_and_makes_none(
     assert reserved(old(1, 2, ready_since=NOW), pool=pool) == ()
 
 
+def test_a_pool_scaled_to_zero_gives_its_first_pod_up_too():
+    pods = [*old(1), gated(2, age=1)]
+
+    assert gone(pods, pool=wanting(0)) == called(1, 2)
+
+
 def test_of_more_pods_than_wanted_the_old_ones_go_first_and_at_once():
     pods = [*old(5, ready_since=NOW), *new(1, 2)]
 
@@ -167,6 +175,13 @@ def test_a_lowered_cap_leaves_room_for_the_first_pod():
     queue = known(0, held={1: 1, 2: 1, 3: 1, 4: 1})
 
     assert gone(old(1, 2, 3, 4), pool=pool, queue=queue) == called(1, 2)
+
+
+def test_a_lowered_cap_is_kept_though_no_first_pod_may_be_made_yet():
+    pool = make_pool(scaling={"maxReplicas": 2})
+    queue = known(0, held={1: 1, 2: 1, 3: 1})
+
+    assert gone(old(1, 2, 3), pool=pool, queue=queue, create_not_before=NOW + timedelta(seconds=5)) == called(1)
 
 
 def test_look_ahead_keeps_only_pods_of_the_present_settings():

@@ -46,7 +46,7 @@ def generations(snapshot: PoolSnapshot, census: Census) -> Generations:
     others = [pod for pod in takers if pod.name not in names]
     superseded = tuple(pod for pod in others if template and pod.build_hash != snapshot.build_hash)
     left = names | {pod.name for pod in superseded}
-    present = [pod for pod in census.pods if pod.template_hash == template and pod.name not in names]
+    present = [pod for pod in census.pods if pod.template_hash == template]
     return Generations(
         fresh=tuple(pod for pod in others if pod.name not in left),
         superseded=superseded,
