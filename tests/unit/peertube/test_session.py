@@ -10,6 +10,7 @@ from runnerpool.api.reasons import Reason
 from runnerpool.peertube.errors import (
     InsufficientRights,
     InvalidResponse,
+    LoginBlocked,
     LoginRefused,
     PeerTubeError,
     RateLimited,
@@ -320,6 +321,26 @@ async def test_after_a_login_without_an_answer_another_call_shows_first_whether_
 
 
 @pytest.mark.looptime
+async def test_a_proxy_that_asks_for_a_login_of_its_own_costs_one_login_and_no_more_than_twenty_seconds_when_it_is_gone(
+    server: ScriptedPeerTube,
+) -> None:
+    session = server.session()
+    await session.request(CALL)
+    own = {place: server._rows[place] for place in (("GET", OAUTH_CLIENT), ("GET", JOBS), ("POST", TOKEN))}
+    for place in own:
+        server.on(*place, problem(401, "invalid_token"))
+    for _ in range(60):
+        with pytest.raises(LoginBlocked):
+            await session.request(CALL)
+        await asyncio.sleep(5)
+    assert [form["grant_type"] for form in server.forms()] == ["password", "refresh_token", "password"]
+
+    server._rows |= own
+
+    assert (await session.request(CALL)).ok
+
+
+@pytest.mark.looptime
 async def test_a_refused_login_is_told_when_the_next_try_comes(server: ScriptedPeerTube) -> None:
     server.on("POST", TOKEN, problem(400, "invalid_grant"))
 
@@ -363,7 +384,7 @@ async def test_an_expired_token_costs_one_refresh_and_a_rejected_login_one_try_a
 REFUSALS = [
     (problem(400, "invalid_grant"), LoginRefused, Reason.CREDENTIALS_REJECTED),
     (problem(401, "missing_two_factor"), LoginRefused, Reason.OTP_REQUIRED),
-    (problem(401), LoginRefused, Reason.CREDENTIALS_REJECTED),
+    (problem(401), LoginBlocked, Reason.CREDENTIALS_REJECTED),
     (problem(403), LoginRefused, Reason.CREDENTIALS_REJECTED),
     (Say(400, b"canary-not-json"), LoginRefused, Reason.CREDENTIALS_REJECTED),
     (Say(400, ["canary"]), LoginRefused, Reason.CREDENTIALS_REJECTED),
@@ -393,7 +414,7 @@ async def test_a_refused_login_is_told_by_its_cause_and_repeats_nothing(
     ("answer", "kind", "reason"),
     [
         (problem(403), WrongHost, Reason.WRONG_HOST),
-        (problem(401), InvalidResponse, Reason.INVALID_RESPONSE),
+        (problem(401), LoginBlocked, Reason.CREDENTIALS_REJECTED),
         (problem(404), InvalidResponse, Reason.INVALID_RESPONSE),
         (Say(200, {"client_id": "canary"}), InvalidResponse, Reason.INVALID_RESPONSE),
     ],

@@ -63,6 +63,10 @@ class LoginRefused(PeerTubeError):
     """The server does not log this account in, or not without a one-time password."""
 
 
+class LoginBlocked(PeerTubeError):
+    """Something refuses the login, and it is not PeerTube's own judgement of the account: a proxy, say."""
+
+
 class InsufficientRights(PeerTubeError):
     """The account is logged in and may not manage runners."""
 

@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from runnerpool.api.reasons import Reason
 from runnerpool.peertube.credentials import Credentials
-from runnerpool.peertube.errors import InvalidResponse, LoginRefused, PeerTubeError, WrongHost
+from runnerpool.peertube.errors import InvalidResponse, LoginBlocked, LoginRefused, PeerTubeError, WrongHost
 from runnerpool.peertube.telemetry import Operation
 from runnerpool.peertube.transport import Answer, Call, Transport
 from runnerpool.peertube.wire import WireOAuthClient, WireTokens, decode, problem_code
@@ -15,6 +15,8 @@ _CLIENT_PATH = "/api/v1/oauth-clients/local"
 _TOKEN_PATH = "/api/v1/users/token"  # noqa: S105 - a path
 _INVALID_CLIENT = "invalid_client"
 _MISSING_TWO_FACTOR = "missing_two_factor"
+# PeerTube refuses an account with 400 and 403; with 401 only if it wants a one-time password (recordings 05 to 09).
+_NOT_PEERTUBES = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND})
 _NEXT_TRY = "It is tried again once a minute, and at once when the Secret has changed"
 
 
@@ -30,7 +32,7 @@ class Grants:
         """Have the server's OAuth client at hand, which counts for no login.
 
         Raises:
-            PeerTubeError: As `Transport.send`; WrongHost, InvalidResponse.
+            PeerTubeError: As `Transport.send`; WrongHost, LoginBlocked, InvalidResponse.
         """
         if self._client is None:
             self._client = await self._fetch_client()
@@ -102,7 +104,9 @@ class Grants:
                 f"authentication. {_NEXT_TRY}",
                 status=answer.status,
             )
-        if answer.status == HTTPStatus.NOT_FOUND:
+        if answer.status in _NOT_PEERTUBES:
+            # As after no answer: the next login begins with a call that shows whether the server is back.
+            self._client = None
             return self._no_peertube(answer)
         return LoginRefused(
             Reason.CREDENTIALS_REJECTED,
@@ -111,7 +115,14 @@ class Grants:
             status=answer.status,
         )
 
-    def _no_peertube(self, answer: Answer) -> InvalidResponse:
+    def _no_peertube(self, answer: Answer) -> PeerTubeError:
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            return LoginBlocked(
+                Reason.CREDENTIALS_REJECTED,
+                f"{self._transport.address} answers the login with {answer.status}, which PeerTube itself does not; "
+                "see what a proxy before it asks for",
+                status=answer.status,
+            )
         return InvalidResponse(
             Reason.INVALID_RESPONSE,
             f"{self._transport.address} does not offer PeerTube's login ({answer.status}); check the URL",
