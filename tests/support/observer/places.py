@@ -5,7 +5,7 @@ import asyncio
 import httpx
 
 from support.cluster.backends import ClusterBackend
-from support.observer import etcd, procfs
+from support.observer import etcd, nodes, procfs
 from support.observer.records import Text
 
 _METRICS = "/api/v1/namespaces/{namespace}/pods/{pod}:8080/proxy/metrics"
@@ -28,8 +28,9 @@ async def _metrics(http: httpx.AsyncClient, namespace: str) -> list[Text]:
         listed = (await http.get(f"/api/v1/namespaces/{namespace}/pods", timeout=_METRICS_SECONDS)).json()
     except (httpx.HTTPError, ValueError):
         return []
+    fake = await nodes.without_kubelet(http)
     running = [pod for pod in listed.get("items") or () if pod.get("status", {}).get("phase") == "Running"]
-    names = [pod["metadata"]["name"] for pod in running]
+    names = [pod["metadata"]["name"] for pod in running if pod["spec"].get("nodeName", "") not in {"", *fake}]
     answers = await asyncio.gather(*(_metrics_of(http, namespace, name) for name in names))
     return [text for text in answers if text is not None]
 

@@ -33,6 +33,7 @@ class Scope:
 
     async def start(self) -> None:
         """Begin, and return once all pods that are there have been heard."""
+        await self._logs.start()
         self._tasks = [asyncio.create_task(watch.run()) for watch in self._watches]
         if self.server is not None:
             await self.server.look()

@@ -94,3 +94,10 @@ def test_versions_that_were_missed_make_no_write_vain() -> None:
     script.pool(20)
     script.from_a_list()
     assert quiet.check(script.history()) == []
+
+
+def test_writes_that_are_refused_are_for_the_check_of_spinning_alone() -> None:
+    script = scene()
+    for at in (100, 130, 160, 190):
+        script.call(at, "patch", STATUS, POOL, code=403)
+    assert quiet.check(script.history()) == []

@@ -81,7 +81,9 @@ def test_an_event_or_a_log_line_is_reason_enough() -> None:
     script.event(21, "ScaleDown", "pod vod-1 is told to drain: it has been idle for 5 s or more")
     assert work_is_safe.check(script.history()) == []
     script = ordered(scene())
-    script.texts.append(Text(place="log", content=b"media/vod: pod vod-1 is told to drain: idle (ScaleDown)"))
+    script.texts.append(
+        Text(place="operator-1.log", content=b"media/vod: pod vod-1 is told to drain: idle (ScaleDown)")
+    )
     assert work_is_safe.check(script.history()) == []
 
 

@@ -74,7 +74,8 @@ def _uncaused_writes(history: History) -> Iterator[Violation]:
     writes = [
         call.at
         for call in history.by_operator()
-        if call.resource.startswith(("transcodingrunnerpools", "events"))
+        if not call.failed
+        and call.resource.startswith(("transcodingrunnerpools", "events"))
         and not any(call.at - _CAUSE_SECONDS <= cause <= call.at + 1 for cause in causes)
         and not history.suspended(Invariant.QUIET, call.at - _CAUSE_SECONDS, call.at)
     ]

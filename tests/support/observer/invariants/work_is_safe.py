@@ -64,9 +64,10 @@ def _has_reason(history: History, order: Order) -> bool:
         if near and version.body.get("reason") and order.name in str(version.body.get("message", "")):
             return True
     name = order.name.encode()
+    logs = (text for text in history.texts if text.place.startswith("operator"))
     return any(
         name in line and _REASON.search(line.decode(errors="replace"))
-        for text in history.texts
+        for text in logs
         for line in text.content.splitlines()
     )
 
