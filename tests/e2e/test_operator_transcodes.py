@@ -7,9 +7,11 @@ from collections.abc import Iterable
 import pytest
 
 from support.stage.figures import figures
+from support.stage.fixtures import SiteMaker
 from support.stage.kube import PodEvent
 from support.stage.operator import Operator
 from support.stage.outputs import all_problems
+from support.stage.pools import ALL_OF_AN_UPLOAD
 from support.stage.site import Site
 from support.stage.videos import VideoSpec, sound
 from support.stage.waiting import until
@@ -25,12 +27,21 @@ VIDEOS = (
     *(VideoSpec(name=f"small {number}", width=426, height=240, seconds=3 + number) for number in range(3)),
     *(VideoSpec(name=f"tiny {number}", width=256, height=144, seconds=3 + number) for number in range(3)),
 )
+TYPES = {"8.2": ALL_OF_AN_UPLOAD, "6.3": tuple(kind for kind in ALL_OF_AN_UPLOAD if "storyboard" not in kind)}
 TRANSCODED_SECONDS = 300
 GONE_SECONDS = 60
 
 
-def test_ten_videos_are_transcoded_by_pods_that_come_and_go_and_leave_nothing(operator: Operator, here: Site) -> None:
-    here.create_pool(max_replicas=MAX_REPLICAS, idle_seconds=5)
+@pytest.mark.parametrize("version", ["8.2", "6.3"])
+def test_ten_videos_are_transcoded_over_tls_by_pods_that_come_and_go_and_leave_nothing(
+    operator: Operator, new_site: SiteMaker, version: str
+) -> None:
+    """Operator, Node and FFmpeg trust the server by the pool's CA bundle alone."""
+    here = new_site(version=version, private_ca=True)
+    if version == "6.3":
+        # It hands any job to any runner; so the pool asks for all types that are on, or gets no pod.
+        here.server.client.set(remoteRunners={"transcoding": True, "live": False, "studio": False})
+    here.create_pool(max_replicas=MAX_REPLICAS, idle_seconds=5, job_types=TYPES[version])
     assert here.leftovers() == []
 
     uploads = here.server.upload(VIDEOS)

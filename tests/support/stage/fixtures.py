@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,8 @@ from support.stage.operator import NAMESPACE, Operator
 from support.stage.operatorlog import complaints_of
 from support.stage.site import Site, site
 
-SiteMaker = Callable[[], Site]
+SiteMaker = Callable[..., Site]
+"""Makes a place; keywords as of `support.stage.site.site`."""
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -67,8 +69,8 @@ def new_site(operator: Operator, observer: Observer, kube: KubeReader, tmp_path:
     sites: list[Site] = []
     with ExitStack() as stack:
 
-        def make() -> Site:
-            sites.append(stack.enter_context(site(observer, kube, tmp_path)))
+        def make(**order: Any) -> Site:
+            sites.append(stack.enter_context(site(observer, kube, tmp_path, **order)))
             return sites[-1]
 
         yield make

@@ -16,6 +16,7 @@ from support.stage import videos
 from support.stage.errors import StageError
 from support.stage.videos import VideoSpec
 from support.stage.waiting import until
+from support.tls import PrivateCa
 
 _TESTS = Path(__file__).parents[2]
 _START_SECONDS = 20.0
@@ -67,12 +68,21 @@ PENDING, PROCESSING, COMPLETED, WAITING, COMPLETING = 1, 2, 3, 5, 9
 OPEN_STATES = frozenset({PENDING, PROCESSING, WAITING, COMPLETING})
 
 
-def start_peertube(address: str, directory: Path, *, outlives_starter: bool = False) -> PeerTube:
+def start_peertube(
+    address: str,
+    directory: Path,
+    *,
+    version: str = "8.2",
+    authority: PrivateCa | None = None,
+    outlives_starter: bool = False,
+) -> PeerTube:
     """Start a server with its watchdog on, in real time.
 
     Args:
         address: where it listens, and its name for all.
         directory: its files, its password and its log; made if need be.
+        version: which PeerTube it simulates: 6.3 or 8.2.
+        authority: signs its certificate, and it serves HTTPS; None: plain HTTP.
         outlives_starter: it stands until somebody stops it.
 
     Raises:
@@ -84,11 +94,15 @@ def start_peertube(address: str, directory: Path, *, outlives_starter: bool = Fa
     password_file.touch(mode=0o600)
     password_file.write_text(password)
     port = _free_port(address)
-    url, log = f"http://{address}:{port}", directory / "peertube.log"
+    scheme = "http" if authority is None else "https"
+    url, log = f"{scheme}://{address}:{port}", directory / "peertube.log"
     # pytest finds `peers` by a setting of its own that a program it starts knows nothing of.
     command = ["env", f"PYTHONPATH={_TESTS}", sys.executable, "-m", "peers.peertube"]
     command += [f"--listen={address}:{port}", f"--public-url={url}"]
-    command += [f"--data-dir={directory / 'data'}", f"--password-file={password_file}"]
+    command += [f"--data-dir={directory / 'data'}", f"--password-file={password_file}", f"--peertube={version}"]
+    if authority is not None:
+        files = authority.files(directory / "tls", [address])
+        command += [f"--tls-cert={files.certificate}", f"--tls-key={files.key}"]
     process = start("peertube", command, log=log, outlives_starter=outlives_starter)
     try:
         return PeerTube(url=url, password=password, process=process, log=log)
@@ -98,9 +112,11 @@ def start_peertube(address: str, directory: Path, *, outlives_starter: bool = Fa
 
 
 @contextmanager
-def running_peertube(address: str, directory: Path) -> Iterator[PeerTube]:
-    """A server for as long as the block runs."""
-    server = start_peertube(address, directory)
+def running_peertube(
+    address: str, directory: Path, *, version: str = "8.2", authority: PrivateCa | None = None
+) -> Iterator[PeerTube]:
+    """A server for as long as the block runs; the arguments are those of `start_peertube`."""
+    server = start_peertube(address, directory, version=version, authority=authority)
     try:
         yield server
     finally:

@@ -14,6 +14,7 @@ from support.stage.kube import Json
 POOL_KIND = "transcodingrunnerpools.runnerpool.dev"
 POOL_PATH = "/apis/runnerpool.dev/v1alpha1/namespaces/{namespace}/transcodingrunnerpools/{name}"
 
+CA_SECRET = "private-authority"
 WEB_VIDEO = "vod-web-video-transcoding"
 ALL_OF_AN_UPLOAD = (WEB_VIDEO, "vod-hls-transcoding", "vod-audio-merge-transcoding", "generate-video-storyboard")
 
@@ -33,6 +34,7 @@ class PoolOrder:
     nice: int = 10
     lifecycle: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    ca_bundle: str | None = None
 
 
 def secret_manifest(order: PoolOrder, namespace: str) -> Json:
@@ -41,6 +43,12 @@ def secret_manifest(order: PoolOrder, namespace: str) -> Json:
     login = {"url": order.server_url, "username": order.username, "password": order.password}
     manifest["stringData"] = login
     return manifest
+
+
+def ca_manifest(name: str, pem: str, namespace: str) -> Json:
+    """The Secret that `caBundleRef` names."""
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"ca.crt": pem}}
 
 
 def pool_manifest(order: PoolOrder, namespace: str) -> Json:
@@ -55,6 +63,8 @@ def pool_manifest(order: PoolOrder, namespace: str) -> Json:
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}},
         "scratch": {"size": "2Gi"},
     }
+    if order.ca_bundle is not None:
+        spec["server"]["caBundleRef"] = {"name": CA_SECRET}
     if order.lifecycle:
         spec["lifecycle"] = dict(order.lifecycle)
     if order.env:
@@ -63,8 +73,9 @@ def pool_manifest(order: PoolOrder, namespace: str) -> Json:
 
 
 def apply(cluster: ClusterBackend, namespace: str, order: PoolOrder) -> None:
-    """Create Secret and pool as a user does, in this order."""
-    for manifest in (secret_manifest(order, namespace), pool_manifest(order, namespace)):
+    """Create Secrets and pool as a user does, in this order."""
+    authority = [] if order.ca_bundle is None else [ca_manifest(CA_SECRET, order.ca_bundle, namespace)]
+    for manifest in (*authority, secret_manifest(order, namespace), pool_manifest(order, namespace)):
         cluster.kubectl("apply", "--filename=-", stdin=json.dumps(manifest))
 
 

@@ -18,6 +18,7 @@ from support.stage.operator import create_restricted_namespace
 from support.stage.peertube import PROCESSING, PeerTube, running_peertube
 from support.stage.pools import POOL_PATH, WEB_VIDEO, PoolOrder
 from support.stage.waiting import until
+from support.tls import PrivateCa
 
 _READY_SECONDS = 60
 _REMOVAL_SECONDS = 60
@@ -32,10 +33,12 @@ class Site:
     server: PeerTube
     watch: PodWatch
     directory: Path
+    authority: PrivateCa | None = None
 
     def create_pool(self, **fields: Any) -> PoolOrder:
         """Create a pool for this site's server, and wait until it is Ready; `fields` as in PoolOrder."""
-        order = PoolOrder(server_url=self.server.url, password=self.server.password, **fields)
+        pem = self.authority.pem if self.authority else None
+        order = PoolOrder(server_url=self.server.url, password=self.server.password, ca_bundle=pem, **fields)
         pools.apply(self.cluster, self.namespace, order)
         self.kubectl("wait", f"trp/{order.name}", "--for=condition=Ready", f"--timeout={_READY_SECONDS}s")
         return order
@@ -104,14 +107,27 @@ class Site:
 
 
 @contextmanager
-def site(observer: Observer, reader: KubeReader, directory: Path) -> Iterator[Site]:
-    """A place that is gone when the block ends, and under observation as long as there is something to see."""
+def site(
+    observer: Observer, reader: KubeReader, directory: Path, *, version: str = "8.2", private_ca: bool = False
+) -> Iterator[Site]:
+    """A place that is gone when the block ends, and under observation as long as there is something to see.
+
+    Args:
+        observer: Of the cluster.
+        reader: Of its API server.
+        directory: For the server's files.
+        version: Which PeerTube is simulated.
+        private_ca: It serves HTTPS, by a certificate that only the pool's CA bundle vouches for.
+    """
     cluster = observer.cluster
     namespace = f"media-{secrets.token_hex(3)}"
     create_restricted_namespace(cluster, namespace)
+    authority = PrivateCa(directory / namespace) if private_ca else None
     try:
         with (
-            running_peertube(cluster.gateway_address, directory / namespace) as server,
+            running_peertube(
+                cluster.gateway_address, directory / namespace, version=version, authority=authority
+            ) as server,
             observer.watching(namespace, server),
         ):
             with pod_watch(cluster, namespace) as watch:
@@ -122,6 +138,7 @@ def site(observer: Observer, reader: KubeReader, directory: Path) -> Iterator[Si
                     server=server,
                     watch=watch,
                     directory=directory,
+                    authority=authority,
                 )
                 observer.look_around(namespace)  # while its pods are there
             pools.remove_all(cluster, namespace, seconds=_REMOVAL_SECONDS)

@@ -101,6 +101,21 @@ def test_a_pod_whose_container_waits_for_its_image_has_not_run():
     assert not seen(pod(spec={"nodeName": "n"}, status={"containerStatuses": [waiting]})).has_run
 
 
+@pytest.mark.parametrize(
+    ("state", "stuck"),
+    [
+        ({"waiting": {"reason": "ErrImagePull", "message": "not repeated"}}, "ErrImagePull"),
+        ({"waiting": {"reason": "CreateContainerConfigError"}}, "CreateContainerConfigError"),
+        ({"waiting": {"reason": "ContainerCreating"}}, ""),
+        ({"waiting": {}}, ""),
+        ({"running": {}}, ""),
+        (None, ""),
+    ],
+)
+def test_a_container_that_cannot_start_is_told_by_the_kubelets_word(state, stuck):
+    assert seen(pod(spec={"nodeName": "n"}, status={"containerStatuses": [{"state": state}]})).stuck == stuck
+
+
 def test_a_scheduled_pod_of_which_the_kubelet_has_not_told_yet_may_have_run():
     assert seen(pod(spec={"nodeName": "n"})).has_run
 

@@ -67,6 +67,15 @@ def test_a_first_pod_that_does_not_become_ready_stalls_the_rollout_and_is_named(
     assert pod_called(3) in rollout.message
 
 
+def test_a_first_pod_that_cannot_start_stalls_the_rollout_at_once_with_the_cause():
+    starting = make_pod(3, PodStage.STARTING, created=ago(2), has_run=False, stuck="ErrImagePull")
+
+    rollout = state((*OLD_TWO, starting))
+
+    assert rollout.reason is Reason.ROLLOUT_STALLED
+    assert f"{pod_called(3)} (ErrImagePull)" in rollout.message
+
+
 def test_a_first_pod_has_two_minutes_before_the_rollout_is_called_stalled():
     snapshot = make_snapshot(known(0), (*OLD_TWO, make_pod(3, PodStage.STARTING, created=ago(119))), pool=TWO_WANTED)
 

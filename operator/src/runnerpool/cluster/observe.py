@@ -10,6 +10,8 @@ from runnerpool.api.times import parse_time
 from runnerpool.planning.snapshot import PodStage, RunnerPod
 
 _MAX_END_LENGTH = 300
+# What the kubelet says of a container that starts as it should (kubelet_pods.go).
+_ON_THE_WAY = frozenset({"", "ContainerCreating", "PodInitializing"})
 
 
 def owned_pods(items: Iterable[Mapping[str, Any]], pool: str, uid: str) -> tuple[RunnerPod, ...]:
@@ -44,6 +46,7 @@ def _runner_pod(item: Mapping[str, Any], pool: str, uid: str) -> RunnerPod | Non
         succeeded=status.get("phase") == "Succeeded",
         end=_end(status) if stage is PodStage.ENDED else "",
         has_run=_has_run(spec, status),
+        stuck=_stuck(status),
         node=spec.get("nodeName") or "",
         template_hash=annotations.get(names.ANNOTATION_TEMPLATE_HASH, ""),
         build_hash=annotations.get(names.ANNOTATION_BUILD_HASH, ""),
@@ -102,6 +105,12 @@ def _has_run(spec: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
         return False
     containers = status.get("containerStatuses") or ()
     return not containers or any("waiting" not in (container.get("state") or {}) for container in containers)
+
+
+def _stuck(status: Mapping[str, Any]) -> str:
+    states = [container.get("state") or {} for container in status.get("containerStatuses") or ()]
+    reasons = [str((state.get("waiting") or {}).get("reason") or "") for state in states]
+    return next((reason for reason in reasons if reason not in _ON_THE_WAY), "")[:_MAX_END_LENGTH]
 
 
 def _ready_since(status: Mapping[str, Any]) -> datetime | None:

@@ -1,5 +1,6 @@
 """What a rollout does or waits for, for status and conditions."""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from runnerpool.api.reasons import Reason
@@ -7,7 +8,7 @@ from runnerpool.planning.census import Census
 from runnerpool.planning.generations import Generations, generations
 from runnerpool.planning.plan import RolloutPhase, RolloutState
 from runnerpool.planning.queue import QueueUnknown
-from runnerpool.planning.snapshot import PoolSnapshot
+from runnerpool.planning.snapshot import PoolSnapshot, RunnerPod
 
 FIRST_POD_PATIENCE = timedelta(seconds=120)
 """How long the first pod of changed settings may take to become ready, until the rollout is called stalled."""
@@ -60,15 +61,20 @@ def _first_pod(snapshot: PoolSnapshot, census: Census, kinds: Generations) -> Ro
     if not suspects and not delayed:
         message = f"{at_work} at work until the first pod of the present settings is ready"
         return _state(RolloutPhase.FIRST_POD, message)
-    where = f"; see pod {', '.join(suspects)}" if suspects else ""
+    where = f"; see pod {', '.join(_told(suspects))}" if suspects else ""
     message = f"{at_work} at work, as no pod of the present settings becomes ready: correct the pool's settings{where}"
     return _state(RolloutPhase.FIRST_POD, message, stalled=True)
 
 
-def _suspects(snapshot: PoolSnapshot, census: Census, kinds: Generations) -> list[str]:
-    """Names of pods of the present settings that failed, or should be ready by now."""
-    failed = [pod.name for pod in census.pods if pod.failed and pod.template_hash == snapshot.template_hash]
-    return failed + [pod.name for pod in kinds.present if pod.created + FIRST_POD_PATIENCE <= snapshot.now]
+def _suspects(snapshot: PoolSnapshot, census: Census, kinds: Generations) -> list[RunnerPod]:
+    """Pods of the present settings that failed, cannot start, or should be ready by now."""
+    failed = [pod for pod in census.pods if pod.failed and pod.template_hash == snapshot.template_hash]
+    late = [pod for pod in kinds.present if pod.stuck or pod.created + FIRST_POD_PATIENCE <= snapshot.now]
+    return failed + late
+
+
+def _told(suspects: Iterable[RunnerPod]) -> Iterator[str]:
+    return (f"{pod.name} ({pod.stuck})" if pod.stuck else pod.name for pod in suspects)
 
 
 def _replacing(kinds: Generations) -> str:

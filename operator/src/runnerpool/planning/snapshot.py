@@ -37,6 +37,8 @@ class RunnerPod:
         end: For an ended pod: how its container ended, for people; "" if nobody told.
         has_run: Its container runs, has run, or may have; False only if that is certain (unscheduled, or still waiting
             for its image).
+        stuck: Why its container cannot start, in the kubelet's word (`ErrImagePull`, `CreateContainerConfigError`); ""
+            if nothing is wrong.
         node: Name of its node; "" while unscheduled.
         template_hash: Fingerprint of what its author asked for when it was made; "" if absent.
         build_hash: Fingerprint of all that it was made from, the operator's own part too; "" if absent.
@@ -55,6 +57,7 @@ class RunnerPod:
     succeeded: bool = False
     end: str = ""
     has_run: bool = True
+    stuck: str = ""
     node: str = ""
     template_hash: str = ""
     build_hash: str = ""
