@@ -4,7 +4,6 @@ The server is asked each second. Told within 10 s is two polls and a call that h
 that take their whole time are given it.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +18,10 @@ from peers.peertube.simulation import Simulation
 from peers.peertube.tls import TlsFiles
 from support.faults.background import Background
 from support.faults.bystanders import (
-    IDLE_SECONDS,
-    SCALING,
-    Bystanders,
-    assert_jobs_are_served,
+    HEAL_SECONDS,
+    TELL_SECONDS,
+    heals_and_serves,
+    is_told_and_touches_nothing,
     one_busy_one_idle,
     places_of,
 )
@@ -32,19 +31,14 @@ from support.faults.stage import FaultStage
 from support.faults.staging import CLOCK_DIVISOR, StageMaker
 from support.reliability.case import Case
 from support.stage.operator_process import LOOPBACK
-from support.stage.pools import WEB_VIDEO
 from support.tls import PrivateCa, ServerFiles
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 
-_TELL_SECONDS = 10.0
 _CALL_SECONDS = 10.0
-_HEAL_SECONDS = 30.0
 # After a refused login, none is tried for a minute: what one may be spared, the other has to wait for.
 _LOGIN_PAUSE_SECONDS = 60.0
 _RETRY_AFTER_SECONDS = 12
-# Longer than the idle pod would be kept, and than the next polls take.
-_LASTS_SECONDS = IDLE_SECONDS + 2.0
 _CA_SECRET = "peertube-ca"
 _LOGIN = "/api/v1/users/token"
 
@@ -56,12 +50,12 @@ class Bad:
     kind: str
     reason: str
     options: dict[str, Any] = field(default_factory=dict)
-    told_within: float = _TELL_SECONDS
-    heals_within: float = _HEAL_SECONDS
+    told_within: float = TELL_SECONDS
+    heals_within: float = HEAL_SECONDS
 
 
 def _slow(kind: str, **options: Any) -> Bad:
-    return Bad(kind=kind, reason="ServerTimeout", options=options, told_within=_TELL_SECONDS + _CALL_SECONDS)
+    return Bad(kind=kind, reason="ServerTimeout", options=options, told_within=TELL_SECONDS + _CALL_SECONDS)
 
 
 def _case(name: str, study: str, bad: Bad) -> Any:
@@ -98,43 +92,11 @@ def background() -> Iterator[Background]:
         yield made
 
 
-def make_pool(stage: FaultStage, case: Case, **server: Any) -> Bystanders:
-    """A pool with two pods, of which one is busy."""
-    case.watch(stage.observer, stage.namespace)
-    stage.pool(scaling=SCALING, server=server)
-    stage.wait_condition("Ready", status="True", within=30)
-    # A job in hand is not to go back to the queue because its runner cannot report either.
-    stage.server.client.set(watchdog=False)
-    return one_busy_one_idle(stage)
-
-
-def is_told_and_touches_nothing(pods: Bystanders, case: Case, reason: str, *, within: float = _TELL_SECONDS) -> str:
-    """Assert what every fault of a server has to keep, from just after it has come; the message that it is told by."""
-    begin = time.monotonic()
-    pods.stage.server.client.enqueue(WEB_VIDEO, count=2)
-    told = case.tells(reason, condition="QueueReachable", within=within)
-    assert told["status"] == "False"
-    ready = pods.stage.condition("Ready") or {}
-    assert (ready["status"], ready["reason"]) == ("False", reason)
-    time.sleep(max(0.0, begin + _LASTS_SECONDS - time.monotonic()))
-    still = pods.stage.condition("QueueReachable") or {}
-    assert still["reason"] == reason
-    pods.assert_untouched()
-    return str(told["message"])
-
-
-def heals_and_serves(stage: FaultStage, case: Case, *, within: float = _HEAL_SECONDS) -> None:
-    case.cured()
-    case.heals(within=within)
-    assert (stage.condition("QueueReachable") or {})["status"] == "True"
-    assert_jobs_are_served(stage)
-
-
 @pytest.mark.parametrize("bad", BAD_ANSWERS)
 def test_a_bad_answer_is_told_by_its_cause_touches_no_pod_is_not_repeated_and_heals(
     faults: FaultStage, case: Case, bad: Bad
 ) -> None:
-    pods = make_pool(faults, case)
+    pods = one_busy_one_idle(faults, case)
     canary = faults.server.client.put_in_fault(bad.kind, path=ADMINISTRATION, **bad.options)
     case.begins()
 
@@ -150,7 +112,7 @@ def test_a_bad_answer_is_told_by_its_cause_touches_no_pod_is_not_repeated_and_he
 def test_a_server_that_asks_for_fewer_calls_gets_none_until_the_time_is_over_that_it_names(
     faults: FaultStage, case: Case
 ) -> None:
-    pods = make_pool(faults, case)
+    pods = one_busy_one_idle(faults, case)
     canary = faults.server.client.put_in_fault(
         "status", path=ADMINISTRATION, status=429, retryAfter=str(_RETRY_AFTER_SECONDS)
     )
@@ -170,7 +132,7 @@ def test_a_redirect_to_another_host_is_told_and_nothing_ever_arrives_there(
     background: Background, faults: FaultStage, case: Case, path: str
 ) -> None:
     other = background.enter(running())
-    pods = make_pool(faults, case)
+    pods = one_busy_one_idle(faults, case)
     canary = faults.server.client.put_in_fault("redirect", path=path, location=other.base_url)
     faults.server.client.revoke_logins()
     case.begins()
@@ -189,7 +151,7 @@ def test_a_server_that_is_down_is_told_as_refusing_connections_and_heals_when_it
     background: Background, faults: FaultStage, case: Case
 ) -> None:
     relay = Relay(background, urlsplit(faults.server.url).port or 0)
-    pods = make_pool(faults, case, internalUrl=relay.url)
+    pods = one_busy_one_idle(faults, case, internalUrl=relay.url)
     relay.close()
     case.begins()
 
@@ -202,7 +164,7 @@ def test_a_server_that_is_down_is_told_as_refusing_connections_and_heals_when_it
 
 @pytest.mark.fault("R59")
 def test_a_name_that_cannot_be_resolved_is_told_and_heals_when_it_is_corrected(faults: FaultStage, case: Case) -> None:
-    pods = make_pool(faults, case)
+    pods = one_busy_one_idle(faults, case)
     faults.change_pool(server={"internalUrl": "http://peertube.invalid:9000"})
     case.begins()
 
@@ -217,7 +179,7 @@ def test_a_name_that_cannot_be_resolved_is_told_and_heals_when_it_is_corrected(f
 def test_a_server_that_does_not_know_its_name_is_told_to_an_operator_that_starts_anew(
     faults: FaultStage, case: Case
 ) -> None:
-    pods = make_pool(faults, case)
+    pods = one_busy_one_idle(faults, case)
     name = faults.server.inside(lambda simulation: simulation.host)
     faults.server.inside(_called("moved.example"))
     # Only whoever signs in for the first time is asked by which name he calls.
@@ -294,7 +256,7 @@ def _of_a_stranger(secured: Secured) -> None:
 def test_a_bad_certificate_is_told_touches_no_pod_and_heals_when_the_server_has_a_good_one(
     secured: Secured, case: Case, break_trust: Callable[[Secured], None], cause: str
 ) -> None:
-    pods = make_pool(secured.stage, case, caBundleRef={"name": _CA_SECRET})
+    pods = one_busy_one_idle(secured.stage, case, caBundleRef={"name": _CA_SECRET})
     break_trust(secured)
     case.begins()
 
@@ -309,7 +271,7 @@ def test_a_bad_certificate_is_told_touches_no_pod_and_heals_when_the_server_has_
 def test_an_authority_that_was_replaced_is_told_and_heals_when_the_secret_names_the_new_one(
     secured: Secured, case: Case
 ) -> None:
-    pods = make_pool(secured.stage, case, caBundleRef={"name": _CA_SECRET})
+    pods = one_busy_one_idle(secured.stage, case, caBundleRef={"name": _CA_SECRET})
     secured.show(secured.stranger)
     case.begins()
 

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from peers.peertube.accounts import ROOT, Account, same
 from peers.peertube.clock import Clock
@@ -93,6 +93,11 @@ class OAuth:
     def revoke_all(self) -> None:
         """What a security release does to every session."""
         self._pairs.clear()
+
+    def expire_all(self) -> None:
+        """Let every access token run out now, as it does in a day; its refresh token stays good."""
+        now = self._clock.monotonic()
+        self._pairs = {access: replace(pair, access_ends=now) for access, pair in self._pairs.items()}
 
     def _granted(self, form: Mapping[str, str], one_time_password: str | None) -> TokenPair:
         if not (same(form.get("client_id"), self.client_id) and same(form.get("client_secret"), self.client_secret)):

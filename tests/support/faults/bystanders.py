@@ -1,17 +1,24 @@
 """Pods that work, or wait for work, while their server is out of order: nobody may touch them."""
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from support.faults.api_request import Match
 from support.faults.script import FOREVER, Script
 from support.faults.stage import FaultStage, is_told_to_drain
+from support.reliability.case import Case
 from support.stage.pools import WEB_VIDEO
 
+TELL_SECONDS = 10.0
+HEAL_SECONDS = 30.0
 # Long enough that the idle pod is not told to go before the fault comes; every fault lasts longer.
 IDLE_SECONDS = 5
-SCALING = {"maxReplicas": 3, "idleSeconds": IDLE_SECONDS}
+# And a few polls long.
+LASTS_SECONDS = IDLE_SECONDS + 2.0
+_SCALING = {"maxReplicas": 3, "idleSeconds": IDLE_SECONDS}
 _MADE_OR_REMOVED = Match(verbs=frozenset({"create", "delete", "deletecollection"}), target="pods")
 _WORK_SECONDS = 45.0
 
@@ -22,14 +29,17 @@ class Bystanders:
 
     Attributes:
         uids: by name.
-        idle: the name of the one that has no job.
         changes: pods that the operator had asked to be made or removed.
     """
 
     stage: FaultStage
     uids: Mapping[str, str]
-    idle: str
     changes: int
+
+    @classmethod
+    def of(cls, stage: FaultStage) -> "Bystanders":
+        uids = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in stage.pods()}
+        return cls(stage=stage, uids=uids, changes=len(stage.api.writes(_MADE_OR_REMOVED)))
 
     def assert_untouched(self) -> None:
         """None was made, removed or told to go since."""
@@ -39,20 +49,50 @@ class Bystanders:
         assert len(self.stage.api.writes(_MADE_OR_REMOVED)) == self.changes
 
 
-def one_busy_one_idle(stage: FaultStage) -> Bystanders:
-    """Have a pool that was made with SCALING bring two pods to work, then let one of them finish."""
+def both_busy(stage: FaultStage, case: Case, **server: Any) -> Bystanders:
+    """A pool `vod` with two pods at work; its `spec.server` is as given."""
+    case.watch(stage.observer, stage.namespace)
+    stage.pool(scaling=_SCALING, server=server)
+    stage.wait_condition("Ready", status="True", within=30)
+    # A job in hand is not to go back to the queue because its runner cannot report either.
+    stage.server.client.set(watchdog=False)
     stage.player.script = Script(job_seconds=FOREVER)
     stage.server.client.enqueue(WEB_VIDEO, count=2)
-    holding = stage.until(lambda: _two(stage), "two pods at work", within=_WORK_SECONDS)
-    idle = min(holding)
-    stage.player.finish(idle)
+    stage.until(lambda: len(stage.player.holding()) == 2, "two pods at work", within=_WORK_SECONDS)
+    return Bystanders.of(stage)
+
+
+def one_busy_one_idle(stage: FaultStage, case: Case, **server: Any) -> Bystanders:
+    """The same, and then one of the two has finished; it would be told to go in IDLE_SECONDS."""
+    both_busy(stage, case, **server)
+    stage.player.finish(min(stage.player.holding()))
     stage.until(lambda: stage.server.client.statistics().completed == 1, "a finished job", within=_WORK_SECONDS)
-    return Bystanders(
-        stage=stage,
-        uids={pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in stage.pods()},
-        idle=idle,
-        changes=len(stage.api.writes(_MADE_OR_REMOVED)),
-    )
+    return Bystanders.of(stage)
+
+
+def is_told_and_touches_nothing(pods: Bystanders, case: Case, reason: str, *, within: float = TELL_SECONDS) -> str:
+    """Assert what every fault of a server has to keep, from just after it has come; the message that it is told by.
+
+    New jobs come meanwhile, which an operator that could see them would make a pod for.
+    """
+    stage, begin = pods.stage, time.monotonic()
+    stage.server.client.enqueue(WEB_VIDEO, count=2)
+    told = case.tells(reason, condition="QueueReachable", within=within)
+    assert told["status"] == "False"
+    ready = stage.condition("Ready") or {}
+    assert (ready["status"], ready["reason"]) == ("False", reason)
+    time.sleep(max(0.0, begin + LASTS_SECONDS - time.monotonic()))
+    assert (stage.condition("QueueReachable") or {})["reason"] == reason
+    pods.assert_untouched()
+    return str(told["message"])
+
+
+def heals_and_serves(stage: FaultStage, case: Case, *, within: float = HEAL_SECONDS) -> None:
+    """The cause is gone from now on: assert that the pool is well in time, and that a job that comes is completed."""
+    case.cured()
+    case.heals(within=within)
+    assert (stage.condition("QueueReachable") or {})["status"] == "True"
+    assert_jobs_are_served(stage)
 
 
 def assert_jobs_are_served(stage: FaultStage) -> None:
@@ -71,8 +111,3 @@ def places_of(stage: FaultStage, text: str) -> list[str]:
         if text in json.dumps(version.body, ensure_ascii=False)
     ]
     return told + [found.place for found in stage.operator.texts() if text.encode() in found.content]
-
-
-def _two(stage: FaultStage) -> Mapping[str, list[str]] | None:
-    holding = stage.player.holding()
-    return holding if len(holding) == 2 else None
