@@ -75,11 +75,12 @@ class Access:
                 f"Secret {pool.namespace}/{name} does not exist; create it with the keys url, username and password"
             )
             raise BadCredentials(Reason.SECRET_NOT_FOUND, message) from error
-        return Endpoint(
-            address=ServerAddress.parse(server.url, server.internal_url),
-            credentials=Credentials.from_secret(values, server_url=server.url),
-            ca_bundle=self.ca_bundle,
-        )
+        try:
+            credentials = Credentials.from_secret(values, server_url=server.url)
+        except BadCredentials as error:
+            raise BadCredentials(error.reason, f"Secret {pool.namespace}/{name} {error.message}") from None
+        address = ServerAddress.parse(server.url, server.internal_url)
+        return Endpoint(address=address, credentials=credentials, ca_bundle=self.ca_bundle)
 
     async def _read_ca_bundle(self, pool: Pool) -> None:
         reference = pool.spec.server.ca_bundle_ref

@@ -43,13 +43,14 @@ class Credentials:
 
         Raises:
             BadCredentials: A key is missing or empty, or the Secret is for another origin: whoever may write pools
-                but not read this Secret must not be able to have it sent elsewhere.
+                but not read this Secret must not be able to have it sent elsewhere. The message goes behind the
+                Secret's name.
         """
         found = {key: _value(values, key) for key in (KEY_URL, KEY_USERNAME, KEY_PASSWORD)}
         if not same_origin(found[KEY_URL], server_url):
             raise BadCredentials(
                 Reason.SECRET_FOR_ANOTHER_ORIGIN,
-                f"the Secret's key {KEY_URL} does not name the origin {server_url}; nothing was sent to the server. "
+                f"does not name the origin {server_url} in its key {KEY_URL}; nothing was sent to the server. "
                 "Correct the key, or spec.server.url, or name another Secret",
             )
         return cls(
@@ -62,5 +63,5 @@ class Credentials:
 def _value(values: Mapping[str, SecretStr], key: str) -> str:
     value = values.get(key, SecretStr("")).get_secret_value().rstrip("\r\n")
     if not value:
-        raise BadCredentials(Reason.SECRET_KEY_MISSING, f"the Secret has no key {key}, or it is empty; add it")
+        raise BadCredentials(Reason.SECRET_KEY_MISSING, f"has no key {key}, or it is empty; add it")
     return value
