@@ -156,6 +156,32 @@ def test_without_surge_only_one_makes_room(pods, reserve):
     assert reserved(pods, pool=WITHOUT_SURGE) == reserve
 
 
+def test_only_one_makes_room_though_more_may_be_unavailable():
+    pool = make_pool(scaling={"minReplicas": 3}, rollout={"maxSurge": 0, "maxUnavailable": 3})
+
+    assert gone(OLD_THREE, pool=pool) == [pod_called(1)]
+
+
+def test_nobody_makes_room_where_one_that_never_ran_leaves_it():
+    pods = (*OLD_THREE[:2], outdated(3, PodStage.STARTING, has_run=False))
+
+    assert gone(pods, pool=WITHOUT_SURGE) == [pod_called(3)]
+
+
+def test_nobody_makes_room_for_a_first_pod_that_nobody_wants():
+    pool = make_pool(override="replicas=0,until=2026-12-01T08:00:00Z")
+
+    assert gone(OLD_THREE, pool=pool, queue=known(0, held={1: 1, 2: 1, 3: 1})) == []
+
+
+def test_nobody_makes_room_for_a_promise_that_the_cap_has_room_for():
+    pool = make_pool(runner={"concurrency": 2})
+
+    (step,) = steps(OLD_THREE, pool=pool, queue=known(0, held={1: 1, 2: 1, 3: 1}), reserved=(4,))
+
+    assert isinstance(step, Create)
+
+
 def test_nobody_makes_room_while_nothing_may_be_created():
     assert steps(OLD_THREE, pool=WITHOUT_SURGE, create_not_before=IN_TWENTY_SECONDS) == []
 
