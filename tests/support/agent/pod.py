@@ -8,10 +8,10 @@ import shlex
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
@@ -33,10 +33,40 @@ def agent_config(server: str = "http://127.0.0.1:9", **changes: Any) -> dict[str
     } | changes
 
 
+class AgentProcess(Protocol):
+    """What a pod uses of `asyncio.subprocess.Process`."""
+
+    @property
+    def stdout(self) -> asyncio.StreamReader | None: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    async def wait(self) -> int: ...
+
+    def send_signal(self, number: signal.Signals, /) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+Start = Callable[[Sequence[str], Mapping[str, str]], Awaitable[AgentProcess]]
+
+
+async def start_anew(arguments: Sequence[str], environment: Mapping[str, str]) -> AgentProcess:
+    """As the container does: a new interpreter."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "runnerpool_agent", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        env=environment,
+        cwd=_ROOT,
+        limit=1 << 20,
+    )
+
+
 class Pod:
     """The running agent: its log, its pages, its end."""
 
-    def __init__(self, home: Path, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, home: Path, process: AgentProcess) -> None:
         self.home = home
         self.process = process
         self.lines: list[str] = []
@@ -124,6 +154,7 @@ async def running_pod(
     *,
     scratch: Path | None = None,
     port: int | None = 0,
+    start: Start = start_anew,
 ) -> AsyncIterator[Pod]:
     """Run the agent as `runnerpool-agent` does; what is left of it at the end is stopped."""
     # Not pytest's tmp_path: a socket's path may have 107 characters only.
@@ -132,15 +163,12 @@ async def running_pod(
         (home / "podinfo").mkdir()
         (home / "podinfo" / "drain").touch()
         (home / "agent.json").write_text(json.dumps(config), encoding="utf-8")
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "runnerpool_agent", "--port", str(port), "--config", home / "agent.json"),
-            *("--podinfo", home / "podinfo", "--scratch", scratch or home / "scratch"),
-            *("--termination-log", home / "termination-log", "--runner-command", shlex.join(map(str, runner))),
-            stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, **(environment or {})},
-            cwd=_ROOT,
-            limit=1 << 20,
-        )
+        arguments = [
+            *("--port", str(port), "--config", str(home / "agent.json"), "--podinfo", str(home / "podinfo")),
+            *("--scratch", str(scratch or home / "scratch"), "--termination-log", str(home / "termination-log")),
+            *("--runner-command", shlex.join(map(str, runner))),
+        ]
+        process = await start(arguments, {**os.environ, **(environment or {})})
         pod = Pod(home, process)
         reading = asyncio.create_task(pod.read())
         try:

@@ -1,9 +1,6 @@
-"""What all rounds share, made once: the stand-in runner, a video, and Python's bytecode."""
+"""What all rounds share, made once: the stand-in runner and a video."""
 
-import asyncio
-import os
 import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,23 +40,8 @@ async def prepare(directory: Path) -> Ground:
     """
     sample = directory / "sample.mp4"
     await make_sample(sample, seconds=SAMPLE_SECONDS, height=SAMPLE_HEIGHT)
-    environment = {
-        "STAND_IN_CLOCK_DIVISOR": f"{CLOCK_DIVISOR:g}",
-        # An agent that has to compile what it imports takes twice as long to start.
-        "PYTHONDONTWRITEBYTECODE": "",
-        "PYTHONPYCACHEPREFIX": str(directory / "bytecode"),
-        # A thousand agents tell the coverage nothing that the other tests' agents don't.
-        "COVERAGE_PROCESS_CONFIG": "",
-    }
-    await _compile(environment)
+    environment = {"STAND_IN_CLOCK_DIVISOR": f"{CLOCK_DIVISOR:g}"}
     return Ground(runner=_runner(directory), sample=sample, sample_info=await probe(sample), environment=environment)
-
-
-async def _compile(environment: Mapping[str, str]) -> None:
-    """Once, and not in each of the first agents at the same time."""
-    importing = (sys.executable, "-c", "import runnerpool_agent.agent, runnerpool_agent.run")
-    process = await asyncio.create_subprocess_exec(*importing, env={**os.environ, **environment})
-    assert await process.wait() == 0
 
 
 def _runner(directory: Path) -> Path:

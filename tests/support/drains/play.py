@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from peers.peertube.profile import STORYBOARD, WEB_VIDEO
 from peers.peertube.records import Runner
+from support.agent.forked import start_forked
 from support.agent.pod import Pod, agent_config, running_pod
 from support.drains.ground import Ground
 from support.drains.outcome import Outcome, Totals, outcome_of
@@ -81,7 +82,7 @@ def _pod(server: Stage, runner: Runner, played: Programme, ground: Ground) -> Ab
         jobTypes=[WEB_VIDEO, STORYBOARD],
         concurrency=played.concurrency,
     )
-    return running_pod(config, [str(ground.runner)], ground.environment)
+    return running_pod(config, [str(ground.runner)], ground.environment, start=start_forked)
 
 
 async def _act(server: Stage, pods: list[Pod], played: Programme, order: Order) -> int:
