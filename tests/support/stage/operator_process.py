@@ -7,7 +7,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from support.cluster.processes import ProcessIdentity, start, stop
@@ -17,7 +17,7 @@ from support.stage.waiting import until
 
 RUNNER_IMAGE = "localhost/none:1"
 LOOPBACK = "127.0.0.1"
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
 _GRACE_SECONDS = 10.0
 _TAIL_CHARACTERS = 2000
 
@@ -37,6 +37,10 @@ class OperatorOrder:
     directory: Path
     namespaces: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
+
+    def with_options(self, options: Mapping[str, object]) -> "OperatorOrder":
+        """The same with these options instead, or besides."""
+        return replace(self, options={**self.options, **options})
 
 
 class OperatorProcess:
