@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ class Phase:
         new_pods: how many pods the phase makes.
     """
 
-    spec: dict[str, object]
+    spec: dict[str, Any]
     prepare: Callable[[FaultStage], None]
     begin: Callable[[FaultStage], None]
     step: Callable[[FaultStage], bool]

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from itertools import chain, repeat
@@ -17,6 +18,9 @@ from runnerpool.settings import Settings
 _log = logging.getLogger(__name__)
 
 _RESTART_DELAYS_SECONDS = (1, 2, 5, 10, 20, 30)
+
+# Watches that stood for so long were well: a fault after that is a new one, not the last one once more.
+_STEADY_SECONDS = 60.0
 
 _CRD_LOOK_SECONDS = 5.0
 
@@ -123,16 +127,26 @@ class Watcher:
         """Watch until `stop`. Never raises for a fault of kopf's."""
         while True:
             await self._await_resource()
+            begin = time.monotonic()
+            cause = "no cause given"
             try:
                 await asyncio.to_thread(self._watch_once)
-            except Exception:  # noqa: BLE001 -- whatever kopf died of, runner pods need to be watched again
-                _log.exception("the watches on pools and pods ended; they are started again")
+            except Exception as error:  # noqa: BLE001 -- whatever kopf died of, runner pods need to be watched again
+                cause = type(error).__name__
+                _log.debug("what the watches ended by", exc_info=True)
             if self._stop.is_set():
                 return
             self._on_state(watching=False)
-            delay = _RESTART_DELAYS_SECONDS[min(self._restarts, len(_RESTART_DELAYS_SECONDS) - 1)]
-            self._restarts += 1
-            await asyncio.to_thread(self._stop.wait, delay)
+            await self._pause(cause, stood_for=time.monotonic() - begin)
+
+    async def _pause(self, cause: str, *, stood_for: float) -> None:
+        """Tell of the end of the watches, and wait the longer the more often they have ended in a row."""
+        if stood_for >= _STEADY_SECONDS:
+            self._restarts = 0
+        delay = _RESTART_DELAYS_SECONDS[min(self._restarts, len(_RESTART_DELAYS_SECONDS) - 1)]
+        self._restarts += 1
+        _log.warning("the watches on pools and pods ended (%s); they are started again in %d s", cause, delay)
+        await asyncio.to_thread(self._stop.wait, delay)
 
     async def _await_resource(self) -> None:
         """Wait for the CRD: kopf looks for its resources only once, and would watch nothing for ever."""

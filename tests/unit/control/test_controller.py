@@ -55,6 +55,19 @@ async def test_a_conflict_is_answered_by_planning_anew_at_once(stage, controller
     assert stage.recorder.results[:2] == ["conflict", "success"]
 
 
+async def test_conflicts_without_end_are_answered_ever_later(stage, controller):
+    async def contested(namespace, name):
+        stage.cluster.calls.append("get_pool")
+        raise Conflict(Reason.CONFLICT, "changed")
+
+    stage.cluster.get_pool = contested
+    controller.wake(*stage.key)
+    await asyncio.sleep(60)
+
+    assert 7 <= passes(stage) <= 8
+    assert set(stage.recorder.results) == {"conflict"}
+
+
 async def test_an_api_server_that_is_away_is_tried_ever_later_and_told_once(stage, controller, caplog):
     caplog.set_level(logging.WARNING)
 

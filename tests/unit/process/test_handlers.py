@@ -89,3 +89,32 @@ async def test_a_stopped_operator_waits_for_no_resource(monkeypatch):
     monkeypatch.setattr(watcher, "_watch_once", lambda: None)
 
     await asyncio.wait_for(watcher.run(), 10)
+
+
+async def test_watches_that_stood_for_long_are_started_again_soon_whatever_was_before(monkeypatch, caplog):
+    delays = (0.01, 0.02)
+    ends = [False, False, False, True]
+
+    def watch_once():
+        if len(ends) == 2:
+            monkeypatch.setattr(handlers, "_STEADY_SECONDS", 0.0)
+        if ends.pop(0):
+            watcher.stop()
+        else:
+            raise RuntimeError("a body that is not to be repeated")
+
+    async def served():
+        return True
+
+    monkeypatch.setattr(handlers, "_RESTART_DELAYS_SECONDS", delays)
+    watcher = Watcher(SETTINGS, lambda namespace, name: None, served=served, on_state=lambda watching: None)
+    monkeypatch.setattr(watcher, "_watch_once", watch_once)
+    waited = []
+    monkeypatch.setattr(watcher._stop, "wait", waited.append)
+
+    with caplog.at_level(logging.WARNING):
+        await asyncio.wait_for(watcher.run(), 10)
+
+    assert waited == [delays[0], delays[1], delays[0]]
+    assert len(caplog.records) == 3
+    assert all("RuntimeError" in record.message and "body" not in record.message for record in caplog.records)

@@ -40,3 +40,17 @@ def test_lines_below_the_level_and_the_chatter_of_libraries_are_left_out(capsys)
     logging.getLogger("httpx").info("HTTP Request: GET")
 
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("level", "name", "shown"), [("info", "kopf.x", 0), ("debug", "kopf.x", 1), ("info", "x", 1)])
+def test_only_kopfs_own_stack_is_left_out_unless_somebody_looks_closely(capsys, level, name, shown):
+    logs.configure(level=level, as_json=False)
+
+    try:
+        json.loads("<html>")
+    except ValueError:
+        logging.getLogger(name).exception("the watcher has failed")
+
+    told = capsys.readouterr().err
+    assert "the watcher has failed" in told
+    assert told.count("Traceback") == shown

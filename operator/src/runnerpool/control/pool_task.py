@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 _SPACING_SECONDS = 0.1
 _RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 _AT_ONCE = timedelta(0)
+# Somebody who writes in a loop, or a cache that lags for long, must not make us spin.
+_CONFLICTS_AT_ONCE = 3
 
 
 class PoolTask:
@@ -29,6 +31,7 @@ class PoolTask:
         self._access = Access(key, cluster=world.cluster, links=world.links, clock=world.clock, wake=self.wake)
         self._passes = PoolPasses(key, world, self._access)
         self._failures = 0
+        self._conflicts = 0
         self.last_pass = time.monotonic()
         """When the last pass ended, well or not, on the monotonic clock."""
 
@@ -69,10 +72,10 @@ class PoolTask:
         result = "success"
         try:
             delay = await self._passes.make()
-            self._failures = 0
+            self._failures = self._conflicts = 0
         except Conflict as error:
             _log.debug("%s: %s; planning anew", self._key, error.message)
-            result, delay = "conflict", _AT_ONCE
+            result, delay = "conflict", self._after_conflict()
         except ClusterError as error:
             result, delay = "error", self._after_failure()
             if self._failures == 1:
@@ -82,6 +85,10 @@ class PoolTask:
             _log.exception("%s: the pass failed by a fault of the operator's own; trying again", self._key)
         self._world.recorder.pass_done(self._key, result, time.monotonic() - started)
         return delay
+
+    def _after_conflict(self) -> timedelta:
+        self._conflicts += 1
+        return _AT_ONCE if self._conflicts < _CONFLICTS_AT_ONCE else self._after_failure()
 
     def _after_failure(self) -> timedelta:
         self._failures += 1
