@@ -12,6 +12,7 @@ from support.cluster.errors import ClusterError
 from support.cluster.fixtures import refuse_unfit_machine
 from support.cluster.local import LocalCluster
 from support.faults import shared_cluster as shared
+from support.faults.own_plane import OwnPlane
 from support.faults.stage import FaultStage
 from support.faults.staging import StageMaker, StageOrder, fault_stage
 from support.stage.operatorlog import complaints_of
@@ -35,6 +36,18 @@ def shared_cluster(pytestconfig: pytest.Config) -> LocalCluster:
     refuse_unfit_machine(node=False)
     name = getattr(pytestconfig, "workerinput", {}).get(_WORKER_INPUT)
     return LocalCluster(name=name) if name else shared.start_for(pytestconfig)
+
+
+@pytest.fixture
+def own_plane(shared_cluster: LocalCluster) -> Iterator[OwnPlane]:
+    """A control plane of the test's own, to be broken: `new_stage(cluster=own_plane.cluster)`."""
+    cluster = LocalCluster(kwok_nodes=1)
+    cluster.up()
+    try:
+        shared.install_resource(cluster)
+        yield OwnPlane(cluster)
+    finally:
+        cluster.down()
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 import os
 import signal
 
+import httpx
 import pytest
 
 from support.cluster.errors import ClusterError
 from support.faults.api_request import POD_CREATES
+from support.faults.own_plane import OwnPlane
 from support.faults.script import FOREVER, Script
 from support.faults.stage import FaultStage, is_told_to_drain
 from support.faults.staging import StageMaker
@@ -84,3 +86,30 @@ def test_a_deleted_pool_drains_its_pods_and_goes(faults: FaultStage) -> None:
     faults.until(lambda: faults.find_pool() is None, "the pool gone", within=30)
     assert faults.leftovers() == []
     assert faults.server.client.statistics().completed == 1
+
+
+def test_a_control_plane_of_ones_own_can_be_frozen_killed_and_robbed_of_its_history(
+    own_plane: OwnPlane, new_stage: StageMaker
+) -> None:
+    stage = new_stage(cluster=own_plane.cluster)
+    stage.pool()
+    stage.player.script = Script(job_seconds=FOREVER)
+    stage.server.client.enqueue(WEB_VIDEO)
+    name = stage.await_pod_at_work(within=30)
+    version = stage.http.get("/api/v1/pods").json()["metadata"]["resourceVersion"]
+
+    with own_plane.frozen(), pytest.raises(httpx.TimeoutException):
+        stage.http.get("/readyz", timeout=2)
+    assert stage.http.get("/readyz").status_code == 200
+    with own_plane.without_api_server():
+        with pytest.raises(httpx.TransportError):
+            stage.http.get("/readyz")
+        assert own_plane.compact() >= int(version)
+
+    answer = stage.http.get("/api/v1/pods", params={"resourceVersion": version, "resourceVersionMatch": "Exact"})
+    assert answer.status_code == 410
+    stage.player.finish()
+    stage.until(lambda: not stage.server.open_jobs(), "the job's end", within=30)
+    stage.until(lambda: name not in stage.pod_names(), "the pod's end", within=60)
+    assert stage.operator.runs == 1
+    assert stage.operator.alive

@@ -192,6 +192,16 @@ def test_a_crash_leaves_its_job_to_the_servers_watchdog(theatre: Theatre) -> Non
     until(lambda: theatre.server.client.statistics().reclaims == 1, "the job taken back", seconds=25)
 
 
+def test_an_evicted_pod_says_so_of_the_whole_pod(theatre: Theatre) -> None:
+    theatre.enter_pod()
+    theatre.await_ready()
+
+    theatre.player.evict(POD)
+
+    assert theatre.await_end()["exitCode"] == 137
+    assert (theatre.status()["phase"], theatre.status()["reason"]) == ("Failed", "Evicted")
+
+
 def test_a_pod_whose_row_is_gone_ends_with_3(theatre: Theatre) -> None:
     theatre.enter_pod()
     theatre.await_ready()

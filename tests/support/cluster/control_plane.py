@@ -44,12 +44,17 @@ class ControlPlane:
             )
         etcd = self._start("etcd", self._etcd())
         self._await("etcd", etcd, self._etcd_ready)
-        api_server = self._start("kube-apiserver", self._api_server())
-        self._await("kube-apiserver", api_server, lambda: self._ready(self.instance.ports["api"]))
+        self.start_api_server()
         manager = self._start("kube-controller-manager", self._controller_manager())
         scheduler = self._start("kube-scheduler", self._scheduler())
         self._await("kube-scheduler", scheduler, lambda: self._ready(self.instance.ports["scheduler"], LOOPBACK))
         self._await("kube-controller-manager", manager, self._namespace_populated)
+
+    def start_api_server(self) -> ProcessIdentity:
+        """Start it, also again after it was killed, and wait until it is ready."""
+        process = self._start("kube-apiserver", self._api_server())
+        self._await("kube-apiserver", process, lambda: self._ready(self.instance.ports["api"]))
+        return process
 
     def _start(self, name: str, arguments: Sequence[str]) -> ProcessIdentity:
         process = start(

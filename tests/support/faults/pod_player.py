@@ -61,6 +61,11 @@ class PodPlayer:
         """End a running pod now, its jobs lost."""
         self._background.call(self._tell(pod, lambda life: life.crash(End(exit_code=exit_code, reason=reason))))
 
+    def evict(self, pod: str) -> None:
+        """What node pressure does to a running pod: killed without grace, its jobs lost."""
+        end = End(exit_code=137, reason="Evicted", message="The node was low on resource: memory.")
+        self._background.call(self._tell(pod, lambda life: life.crash(end)))
+
     def set_ready(self, pod: str, *, ready: bool | None) -> None:
         """What a pod's probe says from now on; None: what is true."""
         self._background.call(self._tell(pod, lambda life: life.set_ready(ready=ready)))

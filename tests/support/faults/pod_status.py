@@ -45,12 +45,10 @@ def running(pod: Pod, *, since: str, ready: bool) -> Json:
 def ended(pod: Pod, end: End) -> Json:
     state = {"terminated": end.terminated()}
     phase = "Failed" if end.exit_code else "Succeeded"
-    return {"phase": phase, **_conditions(ready=False), **_container(pod, state, ready=False, started=False)}
-
-
-def evicted(message: str) -> Json:
-    """What node pressure leaves of a pod."""
-    return {"phase": "Failed", "reason": "Evicted", "message": message, "containerStatuses": []}
+    # For the whole pod, the kubelet says only why it ended it itself.
+    whole = {"reason": end.reason, "message": end.message} if end.reason == "Evicted" else {}
+    container = _container(pod, state, ready=False, started=False)
+    return {"phase": phase, **whole, **_conditions(ready=False), **container}
 
 
 def now() -> str:

@@ -1,0 +1,58 @@
+"""What breaks a whole control plane, for tests that have one of their own: the shared one is everybody's."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from support.cluster.local import LocalCluster
+from support.cluster.processes import ProcessIdentity, stop
+
+API_SERVER = "kube-apiserver"
+ETCD = "etcd"
+_KEY = "AA=="  # the least key there can be, in base64: only the answer's header is wanted
+
+
+class OwnPlane:
+    """A control plane that one test may break. Call it from the thread that made it."""
+
+    def __init__(self, cluster: LocalCluster) -> None:
+        self.cluster = cluster
+
+    @contextmanager
+    def without_api_server(self) -> Iterator[None]:
+        """The API server is killed; after the block it is started again and ready."""
+        process = self._process(API_SERVER)
+        os.kill(process.pid, signal.SIGKILL)
+        stop(process, grace_seconds=10)
+        try:
+            yield
+        finally:
+            self.cluster.control_plane.start_api_server()
+
+    @contextmanager
+    def frozen(self, name: str = API_SERVER) -> Iterator[None]:
+        """A process takes connections, and does nothing with them, while the block runs."""
+        process = self._process(name)
+        os.kill(process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(process.pid, signal.SIGCONT)
+
+    def compact(self) -> int:
+        """Forget all history in etcd; the revision from which on it is known.
+
+        The API server's own memory of it goes only with its process: call this in `without_api_server`.
+        """
+        with httpx.Client(base_url=f"http://127.0.0.1:{self.cluster.etcd_port}", trust_env=False) as http:
+            head = http.post("/v3/kv/range", json={"key": _KEY, "limit": 1})
+            revision = int(head.raise_for_status().json()["header"]["revision"])
+            http.post("/v3/kv/compaction", json={"revision": revision, "physical": True}).raise_for_status()
+        return revision
+
+    def _process(self, name: str) -> ProcessIdentity:
+        """The one that runs now, of all that were started under this name."""
+        return [process for process in self.cluster.instance.processes if process.name == name][-1]
