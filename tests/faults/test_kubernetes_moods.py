@@ -1,0 +1,241 @@
+"""An API server out of order: the operator stays, repeats nothing twice, leaves pods at work alone, and heals.
+
+The proxy before the API server plays the moods; rights and the namespace's end are the API server's own. A pool has one
+pod at work when the mood comes, and a second job arrives while it lasts. RUNNERPOOL_MOOD_SECONDS sets how long the API
+server answers 503 (by default 65 s, since kopf left to itself gives up after 54 s; the soak takes three minutes).
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from support.faults.api_effects import Delay, Effect, Refuse, Say, StreamError, StreamGarbage, Truncate
+from support.faults.api_request import (
+    EVERYTHING,
+    LISTS,
+    POD_CREATES,
+    READS,
+    STATUS_WRITES,
+    WATCHES,
+    Match,
+)
+from support.faults.stage import FaultStage
+from support.faults.workers import Workers, at_work
+from support.observer.records import Invariant, Kind
+from support.reliability.case import Case
+from support.stage.pools import WEB_VIDEO
+
+OUTAGE_SECONDS = float(os.environ.get("RUNNERPOOL_MOOD_SECONDS", "65"))
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(OUTAGE_SECONDS + 300)]
+
+_LASTS_SECONDS = 12.0
+_SERVED_SECONDS = 30.0
+_RIGHTS_SECONDS = 60.0
+_SLOW_SERVED_SECONDS = 60.0
+_REGISTER = "POST /api/v1/runners/register"
+_RETRY_AFTER_SECONDS = 5
+_PAGE = b"<html><body>502 Bad Gateway</body></html>"
+
+Bring = Callable[[FaultStage], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mood:
+    """What the API server does.
+
+    Attributes:
+        bring: it is so while the block runs.
+        blind: the operator cannot work meanwhile; else it serves the job that comes.
+        heals_within: seconds from its end until that job is in hand.
+        lasts: seconds.
+    """
+
+    bring: Bring
+    blind: bool = True
+    heals_within: float = _SERVED_SECONDS
+    lasts: float = _LASTS_SECONDS
+
+
+def _effect(effect: Effect, match: Match = EVERYTHING) -> Bring:
+    return lambda stage: stage.api.fault(effect, match)
+
+
+def _watches_end(code: int) -> Bring:
+    """Those that are open end by an error, and those that are opened do so at once."""
+
+    @contextmanager
+    def bring(stage: FaultStage) -> Iterator[None]:
+        with stage.api.fault(StreamError(code=code), WATCHES):
+            assert stage.api.end_watches(code) > 0
+            yield
+
+    return bring
+
+
+@contextmanager
+def _watches_tell_garbage(stage: FaultStage) -> Iterator[None]:
+    with stage.api.fault(StreamGarbage(), WATCHES):
+        assert stage.api.garble_watches() > 0
+        yield
+
+
+@contextmanager
+def _watches_cannot_be_opened(stage: FaultStage) -> Iterator[None]:
+    """410 at the HTTP level, to LIST and WATCH."""
+    with ExitStack() as stack:
+        stack.enter_context(stage.api.fault(Refuse(code=410), LISTS))
+        stack.enter_context(stage.api.fault(Refuse(code=410), WATCHES))
+        stage.api.break_connections()
+        yield
+
+
+@contextmanager
+def _refused(stage: FaultStage) -> Iterator[None]:
+    stage.api.cut()
+    try:
+        yield
+    finally:
+        stage.api.heal()
+
+
+@contextmanager
+def _without_rights(stage: FaultStage) -> Iterator[None]:
+    stage.rights.take_away()
+    try:
+        yield
+    finally:
+        stage.rights.give()
+
+
+MOODS = {
+    "refused": ("R1", Mood(bring=_refused)),
+    "hanging": ("R2", Mood(bring=lambda stage: stage.api.frozen())),
+    "slow, 2 s a call": (
+        "R3",
+        Mood(bring=_effect(Delay(seconds=2.0)), blind=False, heals_within=_SLOW_SERVED_SECONDS),
+    ),
+    "429 with Retry-After": ("R4", Mood(bring=_effect(Refuse(code=429, retry_after=_RETRY_AFTER_SECONDS)))),
+    "503 for longer than kopf tries": (
+        "R5",
+        Mood(bring=_effect(Refuse(code=503)), lasts=OUTAGE_SECONDS, heals_within=35.0),
+    ),
+    "watches stalled silently": ("R6", Mood(bring=lambda stage: stage.api.stalled_watches(), blind=False)),
+    "410 in a watch": ("R7", Mood(bring=_watches_end(410), blind=False)),
+    "410 to list and watch": ("R8", Mood(bring=_watches_cannot_be_opened)),
+    "500 in a watch": ("R9", Mood(bring=_watches_end(500), blind=False)),
+    "garbage in a watch": ("R9", Mood(bring=_watches_tell_garbage, blind=False)),
+    "truncated JSON": ("R9", Mood(bring=_effect(Truncate(), READS))),
+    "a load balancer's page as an error": ("R9", Mood(bring=_effect(Say(code=502, body=_PAGE)))),
+    "a load balancer's page as an answer": ("R9", Mood(bring=_effect(Say(code=200, body=_PAGE)))),
+    "no rights": ("R16", Mood(bring=_without_rights, heals_within=_RIGHTS_SECONDS)),
+}
+_CASES = [pytest.param(mood, id=name, marks=pytest.mark.fault(study)) for name, (study, mood) in MOODS.items()]
+
+
+@pytest.mark.parametrize("mood", _CASES)
+def test_an_api_server_out_of_order_ends_no_operator_touches_no_pod_and_heals(
+    faults: FaultStage, case: Case, mood: Mood
+) -> None:
+    workers = one_at_work(faults)
+    pid = faults.operator.pid
+    faults.observer.suspend(Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, because="the API server is out of order")
+    with mood.bring(faults):
+        begin = time.monotonic()
+        faults.server.client.enqueue(WEB_VIDEO)
+        if not mood.blind:
+            await_second_at_work(faults, within=mood.heals_within)
+            case.healed(time.monotonic() - begin)
+        time.sleep(max(0.0, begin + mood.lasts - time.monotonic()))
+        workers.assert_untouched()
+        assert len(faults.pods()) == 1 + (not mood.blind)
+    if mood.blind:
+        healed = time.monotonic()
+        await_second_at_work(faults, within=mood.heals_within)
+        case.healed(time.monotonic() - healed)
+
+    workers.assert_untouched()
+    assert_made_once(faults, 2)
+    assert (faults.operator.alive, faults.operator.pid, faults.operator.runs) == (True, pid, 1)
+
+
+def one_at_work(stage: FaultStage) -> Workers:
+    stage.pool(scaling={"maxReplicas": 2})
+    stage.wait_condition("Ready", status="True", within=45)
+    return at_work(stage)
+
+
+def await_second_at_work(stage: FaultStage, *, within: float) -> None:
+    stage.until(lambda: len(stage.player.holding()) == 2, "a second pod at work", within=within)
+
+
+def assert_made_once(stage: FaultStage, count: int) -> None:
+    """Just so many pods were ever made, and each was registered once."""
+    pods = {version.uid for version in stage.observer.versions(stage.namespace) if version.kind is Kind.POD}
+    registered = stage.server.client.statistics().requests.get(_REGISTER, {})
+    assert (len(pods), dict(registered)) == (count, {"200": count})
+    assert stage.server.rows() == stage.pod_names()
+
+
+@pytest.mark.fault("R10")
+def test_conflicts_on_every_status_write_are_no_reason_to_spin_and_are_overcome(faults: FaultStage, case: Case) -> None:
+    workers = one_at_work(faults)
+    pid = faults.operator.pid
+    faults.observer.suspend(Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, because="no status can be written")
+    with faults.api.fault(Refuse(code=409), STATUS_WRITES) as conflicts:
+        faults.server.client.enqueue(WEB_VIDEO)
+        time.sleep(_LASTS_SECONDS)
+        # Three tries at once, and then with a back-off.
+        assert 1 <= conflicts.hits <= 12
+        workers.assert_untouched()
+    healed = time.monotonic()
+
+    await_second_at_work(faults, within=_SERVED_SECONDS)
+
+    case.healed(time.monotonic() - healed)
+    assert_made_once(faults, 2)
+    assert faults.operator.alive
+    assert faults.operator.pid == pid
+
+
+@pytest.mark.fault("R16")
+def test_a_right_that_is_missing_is_told_with_verb_and_resource_and_heals(faults: FaultStage, case: Case) -> None:
+    workers = one_at_work(faults)
+    case.watch(faults.observer, faults.namespace)
+    refusal = Refuse(code=403, message='pods is forbidden: User "operator" cannot create resource "pods"')
+    with faults.api.fault(refusal, POD_CREATES):
+        faults.server.client.enqueue(WEB_VIDEO)
+        case.begins()
+        told = case.tells("Forbidden", within=15)
+        assert "create" in told["message"] or "post" in told["message"]
+        assert "pods" in told["message"]
+        workers.assert_untouched()
+    case.cured()
+    case.heals(within=_RIGHTS_SECONDS)
+    await_second_at_work(faults, within=_SERVED_SECONDS)
+    assert_made_once(faults, 2)
+
+
+@pytest.mark.fault("R15")
+def test_in_a_namespace_that_is_being_deleted_no_pod_is_tried_twice_and_the_operator_stays(
+    faults: FaultStage, case: Case
+) -> None:
+    workers = one_at_work(faults)
+    faults.observer.suspend(Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, because="the namespace is being deleted")
+    begin = time.monotonic()
+    faults.kubectl("delete", "namespace", faults.namespace, "--wait=false")
+    faults.server.client.enqueue(WEB_VIDEO, count=3)
+    time.sleep(_LASTS_SECONDS)
+
+    # The pool's own deletion may come a moment after the namespace's.
+    assert len(faults.api.writes(POD_CREATES)) <= len(workers.uids) + 1
+    faults.player.finish()
+    faults.until(lambda: not faults.pods(), "the end of all pods", within=90)
+    faults.until(lambda: faults.find_pool() is None, "the end of the pool", within=90)
+    case.healed(time.monotonic() - begin)
+    assert faults.operator.alive
+    assert faults.operator.runs == 1
