@@ -18,7 +18,6 @@ from peers.peertube.simulation import Simulation
 from peers.peertube.tls import TlsFiles
 from support.faults.background import Background
 from support.faults.bystanders import (
-    HEAL_SECONDS,
     TELL_SECONDS,
     heals_and_serves,
     is_told_and_touches_nothing,
@@ -36,8 +35,6 @@ from support.tls import PrivateCa, ServerFiles
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 
 _CALL_SECONDS = 10.0
-# After a refused login, none is tried for a minute: what one may be spared, the other has to wait for.
-_LOGIN_PAUSE_SECONDS = 60.0
 _RETRY_AFTER_SECONDS = 12
 _CA_SECRET = "peertube-ca"
 _LOGIN = "/api/v1/users/token"
@@ -51,7 +48,6 @@ class Bad:
     reason: str
     options: dict[str, Any] = field(default_factory=dict)
     told_within: float = TELL_SECONDS
-    heals_within: float = HEAL_SECONDS
 
 
 def _slow(kind: str, **options: Any) -> Bad:
@@ -65,13 +61,7 @@ def _case(name: str, study: str, bad: Bad) -> Any:
 BAD_ANSWERS = [
     _case("500", "R60", Bad(kind="status", reason="ServerError", options={"status": 500})),
     _case("502 with a page of a proxy", "R60", Bad(kind="html", reason="ServerError", options={"status": 502})),
-    _case(
-        "401 to everything",
-        "R63",
-        Bad(
-            kind="status", reason="CredentialsRejected", options={"status": 401}, heals_within=_LOGIN_PAUSE_SECONDS + 15
-        ),
-    ),
+    _case("401 to everything", "R63", Bad(kind="status", reason="CredentialsRejected", options={"status": 401})),
     _case("403 to everything", "R65", Bad(kind="status", reason="InsufficientRights", options={"status": 403})),
     _case("not JSON", "R62", Bad(kind="not-json", reason="InvalidResponse")),
     _case("truncated JSON", "R62", Bad(kind="truncated", reason="InvalidResponse")),
@@ -104,7 +94,7 @@ def test_a_bad_answer_is_told_by_its_cause_touches_no_pod_is_not_repeated_and_he
 
     (fault,) = faults.server.client.lift_faults()
     assert fault["met"] > 0
-    heals_and_serves(faults, case, within=bad.heals_within)
+    heals_and_serves(faults, case)
     assert places_of(faults, canary) == []
 
 

@@ -87,10 +87,10 @@ def is_told_and_touches_nothing(pods: Bystanders, case: Case, reason: str, *, wi
     return str(told["message"])
 
 
-def heals_and_serves(stage: FaultStage, case: Case, *, within: float = HEAL_SECONDS) -> None:
+def heals_and_serves(stage: FaultStage, case: Case) -> None:
     """The cause is gone from now on: assert that the pool is well in time, and that a job that comes is completed."""
     case.cured()
-    case.heals(within=within)
+    case.heals(within=HEAL_SECONDS)
     assert (stage.condition("QueueReachable") or {})["status"] == "True"
     assert_jobs_are_served(stage)
 
@@ -98,6 +98,7 @@ def heals_and_serves(stage: FaultStage, case: Case, *, within: float = HEAL_SECO
 def assert_jobs_are_served(stage: FaultStage) -> None:
     """A job that comes now is completed."""
     stage.player.script = Script()
+    stage.player.finish()  # the jobs in hand were to last for ever, and may fill all pods that there may be
     before = stage.server.client.statistics().completed
     stage.server.client.enqueue(WEB_VIDEO)
     stage.until(lambda: stage.server.client.statistics().completed > before, "a job served", within=_WORK_SECONDS)
