@@ -1,0 +1,45 @@
+"""A pool in a namespace that may have no pods at all, for as long as it is told."""
+
+import time
+
+from support.faults.api_request import POD_CREATES
+from support.faults.refusals import quota
+from support.faults.script import Script
+from support.faults.stage import FaultStage
+from support.observer.records import Invariant
+from support.reliability.case import Case
+from support.stage.pools import WEB_VIDEO
+
+FAULT_SECONDS = 30.0
+SOAK_SECONDS = 300.0
+_TELL_SECONDS, _HEAL_SECONDS = 10.0, 30.0
+_JOBS = 3
+
+
+def play_quota_of_none(stage: FaultStage, case: Case, *, seconds: float) -> int:
+    """Make a pool with jobs where no pod may be, and assert that nothing is registered until the quota is raised.
+
+    The observer counts how often the operator tries (I8).
+
+    Returns:
+        The pods that the operator asked for in vain.
+    """
+    quota(stage, pods="0")
+    stage.pool(scaling={"maxReplicas": _JOBS})
+    stage.wait_condition("Ready", status="True")
+    stage.player.script = Script()
+    with stage.observer.suspended(Invariant.BACK_TO_GOAL, because="the quota allows no pod"):
+        case.begins()
+        stage.server.client.enqueue(WEB_VIDEO, count=_JOBS)
+        case.tells("QuotaExceeded", condition="ScalingLimited", within=_TELL_SECONDS)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            assert (stage.server.client.registered(), stage.pods()) == ([], [])
+            assert (stage.condition("ScalingLimited") or {})["reason"] == "QuotaExceeded"
+            time.sleep(1)
+        tries = len(stage.api.writes(POD_CREATES))
+        quota(stage, pods="10")
+    case.cured()
+    case.heals(within=_HEAL_SECONDS)
+    stage.until(lambda: not stage.server.open_jobs(), "the end of all jobs", within=30)
+    return tries
