@@ -145,7 +145,7 @@ class Script:
             end=BEGIN + end,
             versions=tuple(self.versions),
             calls=tuple(self.calls) if audited else None,
-            samples=tuple(self.samples),
+            samples=(*self.samples, replace(self.samples[-1], at=BEGIN + end)) if self.samples else (),
             steps=tuple(self.steps),
             faults=tuple(self.faults),
             suspensions=tuple(self.suspensions),

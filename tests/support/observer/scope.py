@@ -45,12 +45,16 @@ class Scope:
         await asyncio.sleep(_LAST_NEWS_SECONDS)
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        outcomes = await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(watch.caught_up() for watch in self._watches), return_exceptions=True)
         if self.server is not None:
             await self.server.look()
         await self._logs.stop()
         self.end = time.time()
+        for outcome in outcomes:
+            # An observer that has lost its sight must not look like one that has seen nothing wrong.
+            if isinstance(outcome, Exception):
+                raise outcome
 
     def versions(self) -> list[Version]:
         """All versions so far, in the API server's order."""

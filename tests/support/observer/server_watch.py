@@ -48,6 +48,8 @@ class ServerWatch:
             told, runners, secrets = await asyncio.to_thread(self._ask)
         except (httpx.HTTPError, ValueError, KeyError):
             return  # a server that is down is what many tests are about
+        except RuntimeError:
+            return  # the test is done with its server, and has closed its client
         self._statistics = told
         self._secrets |= secrets
         self._samples.append(Sample(at=time.time(), requests=told.requests, runners=frozenset(runners)))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from support.observer import objects
@@ -97,3 +99,8 @@ def test_a_pool_without_a_server_to_look_at_is_not_judged() -> None:
     script = waiting(scene())
     script.samples.clear()
     assert back_to_goal.check(script.history()) == []
+
+
+def test_what_comes_after_the_last_look_at_the_server_is_not_judged() -> None:
+    history = replace(waiting(scene()).history(), samples=tuple(scene().samples))
+    assert back_to_goal.check(history) == []

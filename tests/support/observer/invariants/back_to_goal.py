@@ -120,4 +120,5 @@ def _spans(history: History, wrong: Callable[[_World], bool]) -> Iterator[Span]:
         elif since is None:
             since = news.at
     if since is not None:
-        yield Span(begin=since, end=history.end)
+        # What came after the last look at the server, nobody knows.
+        yield Span(begin=since, end=min(history.end, history.samples[-1].at))
