@@ -24,8 +24,17 @@ _STEADY_SECONDS = 60.0
 
 _CRD_LOOK_SECONDS = 5.0
 
+_WATCH_LOOK_SECONDS = 0.2
+# As kopf names the task of each watch.
+_WATCH_TASK = "watcher for "
+
 _IDENTITY: Any = names.MANAGED_BY
 """By default kopf asks for the user's name, and ends where the image knows none. Typed Any, as kopf keeps the type."""
+
+
+class WatchLost(Exception):
+    """One of kopf's watches has ended, of which kopf itself takes no note."""
+
 
 Wake = Callable[[str, str], None]
 """Called with a pool's namespace and name, from kopf's thread."""
@@ -132,7 +141,7 @@ class Watcher:
             try:
                 await asyncio.to_thread(self._watch_once)
             except Exception as error:  # noqa: BLE001 -- whatever kopf died of, runner pods need to be watched again
-                cause = type(error).__name__
+                cause = f"{type(error).__name__} {error}" if isinstance(error, WatchLost) else type(error).__name__
                 _log.debug("what the watches ended by", exc_info=True)
             if self._stop.is_set():
                 return
@@ -168,8 +177,9 @@ class Watcher:
         asyncio.run(self._operator())
 
     async def _operator(self) -> None:
-        ready = asyncio.Event()
+        ready, ended = asyncio.Event(), asyncio.Event()
         announcing = asyncio.create_task(self._announce(ready))
+        looking = asyncio.create_task(self._look_after_watches(ended))
         try:
             await kopf.operator(
                 registry=build_registry(self._wake, self._settings.kubeconfig),
@@ -178,11 +188,36 @@ class Watcher:
                 identity=_IDENTITY,
                 clusterwide=not self._settings.namespaces,
                 namespaces=self._settings.namespaces,
-                stop_flag=self._stop,
+                stop_flag=ended,
                 ready_flag=ready,
             )
         finally:
             announcing.cancel()
+            looking.cancel()
+            (end,) = await asyncio.gather(looking, return_exceptions=True)
+        if isinstance(end, WatchLost):
+            raise end
+
+    async def _look_after_watches(self, ended: asyncio.Event) -> None:
+        """Set `ended` when we are to stop or when a watch has ended.
+
+        kopf keeps the tasks of its watches without ever looking at them: after an ERROR or a bad answer it goes on
+        with one watch less, and new pools would not be seen until the process is started again.
+
+        Raises:
+            WatchLost: A watch has ended.
+        """
+        watches: set[asyncio.Task[Any]] = set()
+        try:
+            while not self._stop.is_set():
+                watches |= {task for task in asyncio.all_tasks() if task.get_name().startswith(_WATCH_TASK)}
+                lost = [task for task in watches if task.done()]
+                causes = [type(task.exception()).__name__ for task in lost if not task.cancelled()]
+                if lost:
+                    raise WatchLost(", ".join(causes))
+                await asyncio.sleep(_WATCH_LOOK_SECONDS)
+        finally:
+            ended.set()
 
     async def _announce(self, ready: asyncio.Event) -> None:
         await ready.wait()

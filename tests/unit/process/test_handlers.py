@@ -118,3 +118,35 @@ async def test_watches_that_stood_for_long_are_started_again_soon_whatever_was_b
     assert waited == [delays[0], delays[1], delays[0]]
     assert len(caplog.records) == 3
     assert all("RuntimeError" in record.message and "body" not in record.message for record in caplog.records)
+
+
+async def test_a_watch_that_ends_within_kopf_ends_them_all_so_that_they_are_started_again(monkeypatch):
+    told = []
+
+    async def operator(*, stop_flag, **_):
+        async def watch():
+            raise ValueError("a body that is not to be repeated")
+
+        asyncio.create_task(watch(), name=f"{handlers._WATCH_TASK}pods@media")  # noqa: RUF006 -- as kopf does
+        await stop_flag.wait()
+        told.append("stopped")
+
+    monkeypatch.setattr(handlers.kopf, "operator", operator)
+    monkeypatch.setattr(handlers, "_WATCH_LOOK_SECONDS", 0.01)
+    watcher = Watcher(SETTINGS, lambda namespace, name: None, served=None, on_state=lambda watching: None)
+
+    with pytest.raises(handlers.WatchLost, match=r"^ValueError$"):
+        await asyncio.wait_for(watcher._operator(), 10)
+
+    assert told == ["stopped"]
+
+
+async def test_kopf_is_stopped_when_the_watches_are(monkeypatch):
+    async def operator(*, stop_flag, **_):
+        watcher.stop()
+        await stop_flag.wait()
+
+    monkeypatch.setattr(handlers.kopf, "operator", operator)
+    watcher = Watcher(SETTINGS, lambda namespace, name: None, served=None, on_state=lambda watching: None)
+
+    await asyncio.wait_for(watcher._operator(), 10)

@@ -83,12 +83,16 @@ class KubeApi:
         self.last_answer = time.monotonic()
         self._recorder.kube_request(verb, resource, str(code), self.last_answer - started)
         if code >= _FIRST_ERROR_CODE:
-            raise error_from_answer(code, answer, what)
+            raise error_from_answer(code, answer or {}, what)
+        if answer is None:
+            # Taken for an object it would be one without items: a LIST of no pods.
+            message = f"{what}: the answer is no JSON object; see what stands between us and the API server"
+            raise Unavailable(Reason.API_SERVER_UNAVAILABLE, message)
         return answer
 
     async def _exchange(
         self, verb: str, path: str, query: Mapping[str, str], body: object, content_type: str
-    ) -> tuple[int, dict[str, Any]]:
+    ) -> tuple[int, dict[str, Any] | None]:
         serialized = await self._client.param_serialize(
             verb,
             path,
@@ -103,13 +107,13 @@ class KubeApi:
         return int(response.status), _object(raw)
 
 
-def _object(raw: bytes | None) -> dict[str, Any]:
-    """The JSON object in an answer; {} for anything else, such as a proxy's page."""
+def _object(raw: bytes | None) -> dict[str, Any] | None:
+    """The JSON object in an answer; None for anything else, such as a proxy's page."""
     try:
-        value = json.loads(raw or b"{}")
+        value = json.loads(raw or b"null")
     except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _resource(path: str) -> str:

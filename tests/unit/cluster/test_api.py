@@ -1,0 +1,54 @@
+from http import HTTPStatus
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from kubernetes.aio import client
+
+from runnerpool.cluster.api import KubeApi
+from runnerpool.cluster.errors import Unavailable
+
+
+class Recorder:
+    def kube_request(self, verb, resource, code, seconds):
+        pass
+
+
+@pytest.fixture
+async def ask():
+    """What a GET makes of an answer."""
+    servers = []
+
+    async def ask(status, body):
+        async def answer(_):
+            return web.Response(status=status, body=body)
+
+        application = web.Application()
+        application.router.add_get("/api/v1/namespaces/media/pods", answer)
+        server = TestServer(application)
+        await server.start_server()
+        servers.append(server)
+        api = KubeApi(client.Configuration(host=str(server.make_url("")).rstrip("/")), Recorder())
+        try:
+            return await api.call("GET", "/api/v1/namespaces/media/pods")
+        finally:
+            await api.close()
+
+    yield ask
+    for server in servers:
+        await server.close()
+
+
+async def test_an_object_is_an_answer(ask):
+    assert await ask(HTTPStatus.OK, b'{"items": []}') == {"items": []}
+
+
+@pytest.mark.parametrize("body", [b"<html></html>", b'{"items": [{"meta', b"[]", b""])
+async def test_what_is_no_object_is_not_taken_for_an_empty_list(ask, body):
+    with pytest.raises(Unavailable, match="no JSON object"):
+        await ask(HTTPStatus.OK, body)
+
+
+async def test_an_error_needs_no_object(ask):
+    with pytest.raises(Unavailable, match="answered 502"):
+        await ask(HTTPStatus.BAD_GATEWAY, b"<html></html>")
