@@ -1,12 +1,14 @@
 """The operator as a plain process beside a cluster, under rights of its own."""
 
 import os
+import random
 import signal
 import socket
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,6 +22,8 @@ LOOPBACK = "127.0.0.1"
 _START_SECONDS = 60.0
 _GRACE_SECONDS = 10.0
 _TAIL_CHARACTERS = 2000
+# Below those that Linux gives to outgoing connections (from 32768), and those of local clusters (from 20000).
+_PORTS = range(10_000, 20_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +155,9 @@ class OperatorProcess:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that nobody listens on, and that no outgoing connection takes before its server starts."""
+    for port in random.sample(_PORTS, k=len(_PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
+    raise StageError(f"no port from {_PORTS.start} to {_PORTS.stop - 1} is free; see what listens there: ss -ltn")
