@@ -17,8 +17,8 @@ import pytest
 from support.faults.api_effects import Delay, Effect, Refuse, Say, StreamError, StreamGarbage, Truncate, status_object
 from support.faults.api_request import (
     EVERYTHING,
-    LISTS,
     POD_CREATES,
+    POOLS,
     READS,
     STATUS_WRITES,
     WATCHES,
@@ -40,6 +40,7 @@ _RIGHTS_SECONDS = 60.0
 _SLOW_SERVED_SECONDS = 60.0
 # At once, after 5 s and after 10 s more; a pass that was on its way besides.
 _MOST_TRIES = 4
+_LIST_AND_WATCH = frozenset({"list", "watch"})
 _REGISTER = "POST /api/v1/runners/register"
 _RETRY_AFTER_SECONDS = 5
 _PAGE = b"<html><body>502 Bad Gateway</body></html>"
@@ -89,10 +90,10 @@ def _watches_tell_garbage(stage: FaultStage) -> Iterator[None]:
 
 @contextmanager
 def _watches_cannot_be_opened(stage: FaultStage) -> Iterator[None]:
-    """410 at the HTTP level, to LIST and WATCH."""
+    """410 at the HTTP level, to LIST and WATCH of what is watched."""
     with ExitStack() as stack:
-        stack.enter_context(stage.api.fault(Refuse(code=410), LISTS))
-        stack.enter_context(stage.api.fault(Refuse(code=410), WATCHES))
+        for target in (POOLS, "pods"):
+            stack.enter_context(stage.api.fault(Refuse(code=410), Match(verbs=_LIST_AND_WATCH, target=target)))
         stage.api.break_connections()
         yield
 

@@ -24,7 +24,7 @@ _STEADY_SECONDS = 60.0
 
 _CRD_LOOK_SECONDS = 5.0
 
-_WATCH_LOOK_SECONDS = 0.2
+_STOP_LOOK_SECONDS = 0.2
 # As kopf names the task of each watch.
 _WATCH_TASK = "watcher for "
 
@@ -42,6 +42,17 @@ Wake = Callable[[str, str], None]
 
 Served = Callable[[], Awaitable[bool]]
 """Whether the API server knows the resource."""
+
+
+def _looked_at_when_done(look: Callable[[asyncio.Task[Any]], object]) -> Any:
+    """A factory of tasks, for a loop. Typed Any, as its own type differs from one version of Python to the next."""
+
+    def create(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+        task = asyncio.Task(coroutine, loop=loop, **options)
+        task.add_done_callback(look)
+        return task
+
+    return create
 
 
 class StateListener(Protocol):
@@ -177,9 +188,24 @@ class Watcher:
         asyncio.run(self._operator())
 
     async def _operator(self) -> None:
+        """Run kopf until we are to stop or one of its watches has ended.
+
+        kopf keeps the tasks of its watches without ever looking at them: after an ERROR or a bad answer it goes on
+        with one watch less, and new pools would not be seen until the process is started again.
+
+        Raises:
+            WatchLost: A watch has ended.
+        """
         ready, ended = asyncio.Event(), asyncio.Event()
-        announcing = asyncio.create_task(self._announce(ready))
-        looking = asyncio.create_task(self._look_after_watches(ended))
+        lost: list[str] = []
+
+        def look(task: asyncio.Task[Any]) -> None:
+            if task.get_name().startswith(_WATCH_TASK) and not task.cancelled():
+                lost.append(type(task.exception()).__name__)
+                ended.set()
+
+        asyncio.get_running_loop().set_task_factory(_looked_at_when_done(look))
+        others = (asyncio.create_task(self._announce(ready)), asyncio.create_task(self._await_stop(ended)))
         try:
             await kopf.operator(
                 registry=build_registry(self._wake, self._settings.kubeconfig),
@@ -192,32 +218,16 @@ class Watcher:
                 ready_flag=ready,
             )
         finally:
-            announcing.cancel()
-            looking.cancel()
-            (end,) = await asyncio.gather(looking, return_exceptions=True)
-        if isinstance(end, WatchLost):
-            raise end
+            for task in others:
+                task.cancel()
+        if lost:
+            raise WatchLost(", ".join(lost))
 
-    async def _look_after_watches(self, ended: asyncio.Event) -> None:
-        """Set `ended` when we are to stop or when a watch has ended.
-
-        kopf keeps the tasks of its watches without ever looking at them: after an ERROR or a bad answer it goes on
-        with one watch less, and new pools would not be seen until the process is started again.
-
-        Raises:
-            WatchLost: A watch has ended.
-        """
-        watches: set[asyncio.Task[Any]] = set()
-        try:
-            while not self._stop.is_set():
-                watches |= {task for task in asyncio.all_tasks() if task.get_name().startswith(_WATCH_TASK)}
-                lost = [task for task in watches if task.done()]
-                causes = [type(task.exception()).__name__ for task in lost if not task.cancelled()]
-                if lost:
-                    raise WatchLost(", ".join(causes))
-                await asyncio.sleep(_WATCH_LOOK_SECONDS)
-        finally:
-            ended.set()
+    async def _await_stop(self, ended: asyncio.Event) -> None:
+        """Pass `stop` on. By looking: a thread that waits for it would keep the loop from closing."""
+        while not self._stop.is_set():  # noqa: ASYNC110 -- another thread sets it
+            await asyncio.sleep(_STOP_LOOK_SECONDS)
+        ended.set()
 
     async def _announce(self, ready: asyncio.Event) -> None:
         await ready.wait()

@@ -132,11 +132,10 @@ async def test_a_watch_that_ends_within_kopf_ends_them_all_so_that_they_are_star
         told.append("stopped")
 
     monkeypatch.setattr(handlers.kopf, "operator", operator)
-    monkeypatch.setattr(handlers, "_WATCH_LOOK_SECONDS", 0.01)
     watcher = Watcher(SETTINGS, lambda namespace, name: None, served=None, on_state=lambda watching: None)
 
     with pytest.raises(handlers.WatchLost, match=r"^ValueError$"):
-        await asyncio.wait_for(watcher._operator(), 10)
+        await asyncio.to_thread(watcher._watch_once)
 
     assert told == ["stopped"]
 
@@ -149,4 +148,4 @@ async def test_kopf_is_stopped_when_the_watches_are(monkeypatch):
     monkeypatch.setattr(handlers.kopf, "operator", operator)
     watcher = Watcher(SETTINGS, lambda namespace, name: None, served=None, on_state=lambda watching: None)
 
-    await asyncio.wait_for(watcher._operator(), 10)
+    await asyncio.wait_for(asyncio.to_thread(watcher._watch_once), 10)
