@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runnerpool.api.parsing import SpecInvalid, parse_pool
+from runnerpool.api.parsing import SpecInvalid, parse_doomed, parse_pool
 from runnerpool.api.pool import DeletionPolicy, LookAhead
 from support.builders import make_pool, pool_body, spec_body
 from support.pool_cases.good import GOOD_SPECS
@@ -122,3 +122,18 @@ def test_parsing_raises_nothing_but_what_it_says(parts):
 def test_a_pool_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         make_pool().name = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("spec", [None, [], {"server": None}, {"server": {"url": "video.example.org"}}])
+def test_a_pool_to_be_wound_up_needs_no_spec_that_can_be_read(spec):
+    doomed = parse_doomed(pool_body() | {"spec": spec})
+
+    assert (doomed.name, doomed.spec.scaling.max_replicas) == ("vod", 0)
+    assert doomed.spec.server.url == "https://unknown.invalid"
+
+
+def test_a_pool_to_be_wound_up_keeps_the_server_that_it_names():
+    doomed = parse_doomed(pool_body(spec_body(jobTypes=["nonsense"])))
+
+    assert doomed.spec.server.url == "https://video.example.org"
+    assert doomed.spec.scaling.max_replicas == 0

@@ -149,3 +149,16 @@ def test_the_45_seconds_begin_with_the_deletion_if_the_server_was_gone_before():
 @pytest.mark.parametrize("rows", [None, (make_row(1),)], ids=["not listed yet", "listed"])
 def test_runners_of_a_server_that_answers_are_never_left_behind(rows):
     assert not any(isinstance(step, RemoveFinalizer) for step in steps(rows=rows))
+
+
+@pytest.mark.parametrize("pod", [gated(1), make_pod(1, PodStage.STARTING, has_run=False)])
+def test_a_pod_that_never_ran_does_not_hold_a_pool_whose_server_is_out_of_reach(pod):
+    late = steps([pod], pool=DRAINED, queue=unknown(seconds=46), rows=None)
+    early = steps([pod], pool=DRAINED, queue=unknown(seconds=44), rows=None)
+
+    assert [type(step) for step in late] == [Discard, RemoveFinalizer]
+    assert [type(step) for step in early] == [Discard]
+
+
+def test_a_pod_that_never_ran_is_thrown_away_first_where_the_server_can_be_asked():
+    assert [type(step) for step in steps([gated(1)], rows=())] == [Discard]

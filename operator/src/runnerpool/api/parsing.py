@@ -1,6 +1,7 @@
 """From the API server's JSON to a `Pool`."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,9 +66,15 @@ def parse_pool(body: Mapping[str, Any]) -> Pool:
 def parse_doomed(body: Mapping[str, Any]) -> Pool:
     """The identity of a pool whose spec can't be read, with a spec that asks for nothing: enough to wind it up by.
 
+    Its server is the one that it names, if that much can be read: where its runners may be left is to be told.
+
     Raises:
         SpecInvalid: Its metadata can't be read either, which the API server rules out.
     """
+    spec = body.get("spec")
+    server = spec.get("server") if isinstance(spec, Mapping) else None
+    with suppress(SpecInvalid):
+        return parse_pool({**body, "spec": {**_ASKS_FOR_NOTHING, "server": server}})
     return parse_pool({**body, "spec": _ASKS_FOR_NOTHING})
 
 

@@ -49,10 +49,15 @@ def _drains_gently(pod: RunnerPod) -> bool:
 
 
 def _let_pool_go(snapshot: PoolSnapshot, census: Census) -> Part:
-    """Rows that could not be listed are not known to be gone, but a server that is gone must not hold the pool."""
-    if census.unfinished or not snapshot.pool.has_finalizer:
+    """Rows that could not be listed are not known to be gone, but a server that is gone must not hold the pool.
+
+    Nor may pods that never ran and cannot be thrown away without the server: they go with the pool, by their owner.
+    """
+    if not snapshot.pool.has_finalizer or any(not pod.never_ran for pod in census.unfinished):
         return Part()
     if snapshot.rows == ():
+        if census.unfinished:
+            return Part()
         message = "no unfinished pod and no runner of the pool is left"
         return Part(steps=(RemoveFinalizer(reason=Reason.POOL_DELETED, message=message),))
     if not isinstance(snapshot.queue, QueueUnknown):
