@@ -63,7 +63,9 @@ def _falls(versions: list[Version], span: Span) -> Iterator[Violation]:
     inside = [version for version in versions if span.overlaps(version.at, version.at)]
     for earlier, later in pairwise(inside):
         before, after = (version.body.get("status", {}).get("desiredReplicas") for version in (earlier, later))
-        unasked = earlier.body["metadata"].get("generation") == later.body["metadata"].get("generation")
+        # A target goes with the spec that it was made from; a deletion, too, is a new generation.
+        answered_to = (body.get("status", {}).get("observedGeneration") for body in (earlier.body, later.body))
+        unasked = next(answered_to) == next(answered_to)
         if unasked and before is not None and after is not None and after < before:
             yield _violation(later.at, f"the target of pool {later.name} fell from {before} to {after} with no reading")
 
