@@ -34,6 +34,8 @@ class StageOrder:
 
     Attributes:
         restricted: the namespace refuses pods that break the restricted Pod Security standard.
+        everywhere: the operator has the rights of a release that watches all namespaces, which a namespace does not
+            take along when it goes; it works in this one alone all the same.
         proxied: the operator reaches the API server through the proxy.
         played: a player gives pods a life; else the test does.
         cluster: another control plane than the shared one; it needs our CRD, and nodes for a player.
@@ -45,6 +47,7 @@ class StageOrder:
     """
 
     restricted: bool = False
+    everywhere: bool = False
     proxied: bool = True
     played: bool = True
     cluster: LocalCluster | None = None
@@ -70,9 +73,9 @@ def fault_stage(shared: LocalCluster, directory: Path, order: StageOrder) -> Ite
         server = order.server or stack.enter_context(
             peertube_here(background, place / "peertube", clock_divisor=order.clock_divisor, profile=order.profile)
         )
-        rights = stack.enter_context(_namespace_with_rights(cluster, namespace, restricted=order.restricted))
+        rights = stack.enter_context(_namespace_with_rights(cluster, namespace, order))
         api = _proxy(background, cluster, place) if order.proxied else None
-        observer = stack.enter_context(_observed(cluster, namespace, server, api))
+        observer = stack.enter_context(_observed(cluster, rights, server, api))
         operator = OperatorProcess(
             OperatorOrder(
                 kubeconfig=_way_in(rights, api, place),
@@ -92,12 +95,12 @@ def fault_stage(shared: LocalCluster, directory: Path, order: StageOrder) -> Ite
 
 
 @contextmanager
-def _namespace_with_rights(cluster: LocalCluster, namespace: str, *, restricted: bool) -> Iterator[NamespacedRights]:
-    if restricted:
+def _namespace_with_rights(cluster: LocalCluster, namespace: str, order: StageOrder) -> Iterator[NamespacedRights]:
+    if order.restricted:
         create_restricted_namespace(cluster, namespace)
     else:
         cluster.kubectl("create", "namespace", namespace)
-    rights = NamespacedRights(cluster, namespace)
+    rights = NamespacedRights(cluster, namespace, everywhere=order.everywhere)
     try:
         rights.give()
         yield rights
@@ -126,10 +129,12 @@ def _player(background: Background, cluster: LocalCluster, namespace: str) -> Po
 
 
 @contextmanager
-def _observed(cluster: LocalCluster, namespace: str, server: PeerTubeHere, api: ApiProxy | None) -> Iterator[Observer]:
-    user = f"system:serviceaccount:{namespace}:{NamespacedRights.ACCOUNT}"
+def _observed(
+    cluster: LocalCluster, rights: NamespacedRights, server: PeerTubeHere, api: ApiProxy | None
+) -> Iterator[Observer]:
+    namespaces, user = [rights.namespace], rights.user
     answered = None if api is None else (lambda: [_call(record, user) for record in api.answered_itself()])
-    with observe(cluster, [namespace], peertube=server, operator_user=user, api_calls=answered) as observer:
+    with observe(cluster, namespaces, peertube=server, operator_user=user, api_calls=answered) as observer:
         yield observer
 
 
