@@ -47,11 +47,21 @@ def test_a_job_seen_on_a_pod_is_remembered_until_the_pod_has_gone():
     memory = PoolMemory()
 
     memory.note_jobs({POD.name: 1, "somebody-elses": 2}, [POD], START)
-    memory.note_jobs({}, [POD], after(10))
     assert memory.last_job_seen == {POD.name: START}
 
     memory.note_jobs({}, [], after(20))
     assert memory.last_job_seen == {}
+
+
+def test_a_pod_is_idle_from_the_first_look_that_finds_no_job_on_it():
+    memory = PoolMemory()
+    memory.note_jobs({POD.name: 1}, [POD], START)
+
+    memory.note_jobs({POD.name: 0}, [POD], after(10))
+    assert memory.last_job_seen == {POD.name: after(10)}
+
+    memory.note_jobs({}, [POD], after(20))
+    assert memory.last_job_seen == {POD.name: after(10)}
 
 
 def test_a_failed_pod_counts_once_however_often_it_is_seen():

@@ -21,6 +21,7 @@ class PoolMemory:
 
     def __init__(self) -> None:
         self.last_job_seen: dict[str, datetime] = {}
+        self._held: frozenset[str] = frozenset()
         self.pods_failed = _NO_POD_FAILED
         self.last_end = ""
         self.creation_failed = _NONE_REFUSED
@@ -30,10 +31,16 @@ class PoolMemory:
         self._tried = ""
 
     def note_jobs(self, held: Mapping[str, int], pods: Iterable[RunnerPod], now: datetime) -> None:
-        """Take in who holds jobs now; forget pods that have gone."""
+        """Take in who holds jobs now; forget pods that have gone.
+
+        A job that was there at the last look may have ended just now: passes may be ten seconds apart, and far more
+        after a time without a reading. So a pod is idle from the first look that finds it so.
+        """
         names = {pod.name for pod in pods}
         kept = {name: seen for name, seen in self.last_job_seen.items() if name in names}
-        self.last_job_seen = kept | {name: now for name, count in held.items() if count and name in names}
+        holding = frozenset(name for name, count in held.items() if count and name in names)
+        self.last_job_seen = kept | dict.fromkeys((holding | self._held) & names, now)
+        self._held = holding
 
     def note_pods(self, pods: Iterable[RunnerPod], now: datetime) -> None:
         """Count pods that failed since the last pass; a pod that worked ends the row of failures."""

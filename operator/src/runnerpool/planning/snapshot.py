@@ -103,7 +103,7 @@ class PoolSnapshot:
         reserved: Ordinals in `status.reserved[]`: promised to a pod that may not have been seen yet.
         last_ordinal: `status.lastOrdinal`, the highest ordinal ever reserved.
         rows: Runner rows marked as this pool's, listed *before* the pods; None if the server could not be asked.
-        last_job_seen: By pod name: when a job was last seen on it.
+        last_job_seen: By pod name: the last look that found a job on it, or the first after that which found none.
         template_hash: What `RunnerPod.template_hash` would be of a pod made now; "" if that cannot be told, as
             its CA bundle cannot be read: then no pod is outdated, and none is made.
         build_hash: The same for `RunnerPod.build_hash`.
