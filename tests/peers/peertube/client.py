@@ -32,6 +32,9 @@ class SimulationClient:
         self._http = httpx.Client(base_url=base_url, timeout=timeout, trust_env=False, verify=_no_check())
         public_url = self._json("GET", "/simulation/settings")["publicUrl"]
         self._http.headers["Host"] = urlsplit(public_url).netloc
+        if base_url.startswith("https:"):
+            # A new certificate ends connections that were kept, maybe just as the next call is sent on them.
+            self._http.headers["Connection"] = "close"
 
     def __enter__(self) -> Self:
         return self

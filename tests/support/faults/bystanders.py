@@ -15,7 +15,7 @@ from support.stage.pools import WEB_VIDEO
 TELL_SECONDS = 10.0
 HEAL_SECONDS = 30.0
 # Long enough that the idle pod is not told to go before the fault comes; every fault lasts longer.
-IDLE_SECONDS = 5
+IDLE_SECONDS = 8
 # And a few polls long.
 LASTS_SECONDS = IDLE_SECONDS + 2.0
 _SCALING = {"maxReplicas": 3, "idleSeconds": IDLE_SECONDS}
