@@ -4,8 +4,9 @@ import pytest
 
 from runnerpool.api.reasons import Reason
 from runnerpool.cluster.errors import Refused, Unavailable
+from runnerpool.peertube.errors import RegistrationFailed
 from support.builders import make_job
-from support.fakes import START
+from support.fakes import START, FakeRow
 
 
 def with_jobs(count):
@@ -142,3 +143,18 @@ async def test_a_step_that_is_forbidden_is_told_though_no_pod_is_refused(stage):
     await stage.make_pass()
 
     assert stage.cluster.condition("Ready")["reason"] == "Forbidden"
+
+
+async def test_a_runner_of_somebody_elses_that_has_our_pods_name_stays_when_the_pod_goes(stage):
+    stage.link.set(**with_jobs(1))
+    stage.link.fail_register = RegistrationFailed(Reason.NAME_TAKEN, "it has a runner of that name; remove it")
+    foreign = FakeRow(id=7, name=stage.pod(1), description="my own runner")
+    stage.link.rows = (foreign,)
+    await stage.make_pass()
+    assert stage.cluster.condition("Ready")["reason"] == "NameTaken"
+
+    stage.cluster.delete_pool()
+    await stage.settle()
+
+    assert (stage.cluster.pool, stage.pods) == (None, [])
+    assert stage.link.rows == (foreign,)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runnerpool.api import names
+from runnerpool.api.ownership import parse_mark
 from runnerpool.api.pool import Pool
 from runnerpool.api.reasons import Reason
 from runnerpool.cluster.errors import ClusterError, Conflict, NotFound
@@ -13,6 +14,7 @@ from runnerpool.control.ports import PoolKey, ServerLink
 from runnerpool.control.provisioning import Provisioner
 from runnerpool.control.world import World
 from runnerpool.manifests.inputs import PodInputs
+from runnerpool.peertube.accounts import RunnerAccount
 from runnerpool.peertube.errors import PeerTubeError
 from runnerpool.planning.plan import (
     Complete,
@@ -70,6 +72,7 @@ class Actor:
         self._cluster = world.cluster
         self._link = link
         self._recorder = world.recorder
+        self._cluster_id = world.cluster_id
         self._provisioner = Provisioner(
             snapshot.pool, inputs, cluster=world.cluster, link=link, cluster_id=world.cluster_id
         )
@@ -159,11 +162,16 @@ class Actor:
         if rows is None or all(row.name != step.pod for row in rows):
             rows = await self._link.refresh_rows()
         for row in rows:
-            if row.name == step.pod:
+            if row.name == step.pod and self._is_ours(row):
                 if step.reason is Reason.POD_FAILED:
                     self._tell_credited_job(row.name)
                 await self._link.delete_runner(row.id)
         await self._cluster.delete_pod(self._pool.namespace, step.pod, step.uid)
+
+    def _is_ours(self, row: RunnerAccount) -> bool:
+        """It bears this pool's mark: a pod whose name somebody has taken on the server was never registered."""
+        mark = parse_mark(row.description)
+        return mark is not None and (mark.cluster_id, mark.pool_uid) == (self._cluster_id, self._pool.uid)
 
     async def _unregister(self, step: Unregister) -> None:
         if self._link is None:
