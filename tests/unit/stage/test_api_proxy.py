@@ -26,18 +26,15 @@ from support.faults.api_proxy import ApiProxy
 from support.faults.api_request import (
     LISTS,
     POD_CREATES,
-    READS,
     STATUS_WRITES,
     WATCHES,
-    WRITES,
-    ApiRequest,
-    Match,
-    parse,
 )
 from support.faults.background import Background
 from support.stage.waiting import until
 
 PODS = "/api/v1/namespaces/media/pods"
+# Of the answer, not of the connection before it, which takes long where a machine has much to do.
+IMPATIENT = httpx.Timeout(10, read=0.3)
 POOL_STATUS = "/apis/runnerpool.dev/v1alpha1/namespaces/media/transcodingrunnerpools/vod/status"
 
 
@@ -115,40 +112,6 @@ def link(tmp_path: Path) -> Iterator[Link]:
             yield Link(background=background, server=server, proxy=proxy, client=client)
 
 
-@pytest.mark.parametrize(
-    ("method", "target", "asked"),
-    [
-        ("GET", PODS, ApiRequest(verb="list", resource="pods", namespace="media")),
-        ("GET", f"{PODS}?watch=true", ApiRequest(verb="watch", resource="pods", namespace="media")),
-        ("GET", f"{PODS}/a", ApiRequest(verb="get", resource="pods", namespace="media", name="a")),
-        ("POST", PODS, ApiRequest(verb="create", resource="pods", namespace="media")),
-        ("DELETE", f"{PODS}/a", ApiRequest(verb="delete", resource="pods", namespace="media", name="a")),
-        ("DELETE", PODS, ApiRequest(verb="deletecollection", resource="pods", namespace="media")),
-        ("GET", "/api/v1/namespaces/kube-system", ApiRequest(verb="get", resource="namespaces", name="kube-system")),
-        ("GET", "/version", ApiRequest(verb="list")),
-        (
-            "PATCH",
-            POOL_STATUS,
-            ApiRequest(
-                verb="patch", resource="transcodingrunnerpools", subresource="status", namespace="media", name="vod"
-            ),
-        ),
-    ],
-)
-def test_a_request_line_is_read_in_the_apis_own_words(method: str, target: str, asked: ApiRequest) -> None:
-    url = httpx.URL(f"https://api{target}")
-    assert parse(method, url.path, dict(url.params)) == asked
-
-
-def test_a_match_fits_by_verb_target_and_name() -> None:
-    patch = parse("PATCH", POOL_STATUS, {})
-    assert STATUS_WRITES.fits(patch)
-    assert WRITES.fits(patch)
-    assert not READS.fits(patch)
-    assert not Match(target="transcodingrunnerpools").fits(patch)
-    assert not Match(name="live").fits(patch)
-
-
 def test_without_a_fault_a_request_arrives_as_it_was_sent_and_is_recorded(link: Link) -> None:
     answer = link.client.post(f"{PODS}?fieldManager=a%2Fb", content=b'{"kind":"Pod"}')
 
@@ -213,7 +176,7 @@ def test_a_connection_breaks_before_or_after_the_api_server_has_done_it(
 def test_what_hangs_is_not_answered_until_the_fault_is_lifted_and_rightly_then(link: Link) -> None:
     fault = link.proxy.fault(Hang(), POD_CREATES)
     with pytest.raises(httpx.ReadTimeout):
-        link.client.post(PODS, json={}, timeout=0.3)
+        link.client.post(PODS, json={}, timeout=IMPATIENT)
     assert link.reached == []
     assert link.client.get(PODS).status_code == 200
     fault.lift()
@@ -221,8 +184,8 @@ def test_what_hangs_is_not_answered_until_the_fault_is_lifted_and_rightly_then(l
 
 
 def test_a_slow_answer_is_the_right_one(link: Link) -> None:
-    with link.proxy.fault(Delay(seconds=0.3)), pytest.raises(httpx.ReadTimeout):
-        link.client.get(PODS, timeout=0.05)
+    with link.proxy.fault(Delay(seconds=1)), pytest.raises(httpx.ReadTimeout):
+        link.client.get(PODS, timeout=IMPATIENT)
     with link.proxy.fault(Delay(seconds=0.01)):
         assert link.client.get(PODS).json()["method"] == "GET"
 
@@ -290,7 +253,7 @@ def test_a_watch_is_told_on_as_it_comes_and_ends_upstream_with_its_client(link: 
 
 
 def test_a_stalled_watch_stays_open_and_tells_nothing_while_all_else_is_answered(link: Link) -> None:
-    with link.client.stream("GET", PODS, params={"watch": "1"}, timeout=0.3) as watch:
+    with link.client.stream("GET", PODS, params={"watch": "1"}, timeout=IMPATIENT) as watch:
         until(lambda: link.proxy.open_watches == 1, "an open watch", seconds=5)
         with link.proxy.stalled_watches():
             link.tell(b"late\n")
@@ -333,5 +296,5 @@ def test_a_frozen_api_server_answers_nothing_and_breaks_nothing(link: Link) -> N
         with link.proxy.frozen():
             link.tell(b"held\n")
             with pytest.raises(httpx.ReadTimeout):
-                link.client.get(PODS, timeout=0.3)
+                link.client.get(PODS, timeout=IMPATIENT)
         assert next(lines) == "held"
