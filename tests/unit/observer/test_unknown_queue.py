@@ -82,3 +82,10 @@ def test_a_target_that_falls_by_itself_is_seen_and_one_that_its_author_lowers_is
     script = scene()
     script.pool(50, conditions=UNKNOWN, status={"desiredReplicas": 1}, metadata={"generation": 2})
     assert unknown_queue.check(script.history()) == []
+
+
+def test_a_target_follows_pods_that_somebody_else_has_ended() -> None:
+    script = scene()
+    script.pod(40, "vod-1", change=Change.DELETED)
+    script.pool(50, conditions=UNKNOWN, status={"desiredReplicas": 0})
+    assert unknown_queue.check(script.history()) == []

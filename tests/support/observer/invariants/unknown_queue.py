@@ -17,7 +17,7 @@ def check(history: History) -> list[Violation]:
     for uid in {version.uid for version in history.of(Kind.POOL)}:
         versions = [version for version in history.of(Kind.POOL) if version.uid == uid]
         for span in _unknown(versions):
-            found += [*_removals(history, versions, span), *_falls(versions, span)]
+            found += [*_removals(history, versions, span), *_falls(history, versions, span)]
     return found
 
 
@@ -59,15 +59,23 @@ def _asked_to_go(versions: list[Version], at: float) -> bool:
     return objects.going(before[-1]) or before[-1]["spec"].get("mode") == "Drain"
 
 
-def _falls(versions: list[Version], span: Span) -> Iterator[Violation]:
+def _falls(history: History, versions: list[Version], span: Span) -> Iterator[Violation]:
     inside = [version for version in versions if span.overlaps(version.at, version.at)]
     for earlier, later in pairwise(inside):
         before, after = (version.body.get("status", {}).get("desiredReplicas") for version in (earlier, later))
         # A target goes with the spec that it was made from; a deletion, too, is a new generation.
         answered_to = (body.get("status", {}).get("observedGeneration") for body in (earlier.body, later.body))
         unasked = next(answered_to) == next(answered_to)
-        if unasked and before is not None and after is not None and after < before:
+        # What is there stays: of pods that somebody else has ended, there is less.
+        if unasked and before is not None and after is not None and after < min(before, _takers(history, later)):
             yield _violation(later.at, f"the target of pool {later.name} fell from {before} to {after} with no reading")
+
+
+def _takers(history: History, pool: Version) -> int:
+    """The pool's pods that could take work just before a version of it was written."""
+    pods = {version.uid: version for version in history.of(Kind.POD) if version.number < pool.number}
+    present = (version.body for version in pods.values() if version.change is not Change.DELETED)
+    return sum(objects.may_take_work(pod) for pod in present if objects.pool_of(pod) == pool.uid)
 
 
 def _violation(at: float, what: str) -> Violation:
