@@ -152,9 +152,10 @@ def test_runners_of_a_server_that_answers_are_never_left_behind(rows):
 
 
 @pytest.mark.parametrize("pod", [gated(1), make_pod(1, PodStage.STARTING, has_run=False)])
-def test_a_pod_that_never_ran_does_not_hold_a_pool_whose_server_is_out_of_reach(pod):
-    late = steps([pod], pool=DRAINED, queue=unknown(seconds=46), rows=None)
-    early = steps([pod], pool=DRAINED, queue=unknown(seconds=44), rows=None)
+@pytest.mark.parametrize("rows", [None, ()], ids=["never listed", "none when the server was last asked"])
+def test_a_pod_that_never_ran_does_not_hold_a_pool_whose_server_is_out_of_reach(rows, pod):
+    late = steps([pod], queue=unknown(seconds=46), rows=rows)
+    early = steps([pod], queue=unknown(seconds=44), rows=rows)
 
     assert [type(step) for step in late] == [Discard, RemoveFinalizer]
     assert [type(step) for step in early] == [Discard]

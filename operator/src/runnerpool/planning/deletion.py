@@ -55,9 +55,7 @@ def _let_pool_go(snapshot: PoolSnapshot, census: Census) -> Part:
     """
     if not snapshot.pool.has_finalizer or any(not pod.never_ran for pod in census.unfinished):
         return Part()
-    if snapshot.rows == ():
-        if census.unfinished:
-            return Part()
+    if snapshot.rows == () and not census.unfinished:
         message = "no unfinished pod and no runner of the pool is left"
         return Part(steps=(RemoveFinalizer(reason=Reason.POOL_DELETED, message=message),))
     if not isinstance(snapshot.queue, QueueUnknown):
