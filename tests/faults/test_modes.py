@@ -108,6 +108,7 @@ def test_two_managers_that_apply_the_same_pool_every_second_make_the_operator_wr
     faults: FaultStage,
 ) -> None:
     pods = at_work(faults, 1)
+    faults.until(lambda: marks(faults, pods[0]) == ("false", "true"), "a busy pod's marks", within=15)
     faults.wait_condition("Progressing", "Steady")
     spec = (faults.find_pool() or {})["spec"]
     manifest = {

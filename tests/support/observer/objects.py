@@ -5,6 +5,7 @@ from support.observer.records import Json
 DRAIN = "runnerpool.dev/drain"
 DRAIN_SINCE = "runnerpool.dev/drain-since"
 TEMPLATE_HASH = "runnerpool.dev/template-hash"
+BUILD_HASH = "runnerpool.dev/build-hash"
 OVERRIDE = "runnerpool.dev/override"
 ABORT = "abort"
 _POOL = "TranscodingRunnerPool"

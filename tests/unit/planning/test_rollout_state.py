@@ -133,16 +133,22 @@ def test_pods_with_live_streams_hold_the_rollout():
 @pytest.mark.parametrize(
     ("pool", "fields"),
     [
-        (TWO_WANTED, {"queue": unknown()}),
         (make_pool(mode="Hold"), {}),
         (TWO_WANTED, {"facts": ANCIENT}),
     ],
-    ids=["unknown queue", "mode Hold", "an old server that does not filter"],
+    ids=["mode Hold", "an old server that does not filter"],
 )
 def test_a_rollout_that_may_not_move_says_what_it_waits_for(pool, fields):
     rollout = state(OLD_TWO, pool=pool, **fields)
 
     assert (rollout.phase, rollout.reason) == (RolloutPhase.PAUSED, Reason.ROLLOUT_STALLED)
+
+
+def test_a_rollout_waits_for_a_known_queue_without_a_warning():
+    rollout = state(OLD_TWO, queue=unknown())
+
+    assert (rollout.phase, rollout.reason) == (RolloutPhase.PAUSED, Reason.ROLLING_OUT)
+    assert "the queue is unknown" in rollout.message
 
 
 def test_an_unknown_queue_pauses_no_rollout_where_only_builds_differ():

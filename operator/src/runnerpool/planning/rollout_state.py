@@ -26,13 +26,9 @@ def rollout_state(
         still: Why nothing moves in this pool; None if it may.
     """
     kinds = generations(snapshot, census)
-    if isinstance(snapshot.queue, QueueUnknown):
-        still = still or "the queue is unknown"
-    if still and kinds.outdated:
-        message = f"{_pods(len(kinds.outdated), 'wait')} to be replaced, of earlier settings: {still}"
-        return _state(RolloutPhase.PAUSED, message, stalled=True)
-    if still:
-        return None
+    unknown = isinstance(snapshot.queue, QueueUnknown)
+    if still or unknown:
+        return _paused(kinds, still)
     if kinds.unproven and desired:
         return _first_pod(snapshot, census, kinds)
     if kinds.replaceable:
@@ -52,6 +48,15 @@ def state_due(snapshot: PoolSnapshot, census: Census, state: RolloutState | None
     if snapshot.create_not_before is not None and not _suspects(snapshot, census, kinds):
         due.append(snapshot.create_not_before)
     return tuple(due)
+
+
+def _paused(kinds: Generations, still: str | None) -> RolloutState | None:
+    """An unknown queue is told elsewhere, and is nothing to warn of each time that the operator starts."""
+    if not kinds.outdated:
+        return None
+    why = still or "the queue is unknown"
+    message = f"{_pods(len(kinds.outdated), 'wait')} to be replaced, of earlier settings: {why}"
+    return _state(RolloutPhase.PAUSED, message, stalled=still is not None)
 
 
 def _first_pod(snapshot: PoolSnapshot, census: Census, kinds: Generations) -> RolloutState:

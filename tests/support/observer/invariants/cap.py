@@ -56,7 +56,7 @@ def _judged(pool: _Pool, before: list[Json], version: Version) -> Iterable[Viola
         return
     replicas, surge = pool.bound(version.at)
     takers = [pod for pod in pool.pods.values() if objects.may_take_work(pod)]
-    rolling = len({objects.annotation(pod, objects.TEMPLATE_HASH) for pod in takers}) > 1
+    rolling = len({_made_from(pod) for pod in takers}) > 1
     allowed = replicas + (surge if rolling else 0)
     if len(takers) > allowed and len(takers) > sum(objects.may_take_work(pod) for pod in before):
         yield _violation(version, f"{len(takers)} pods may take work, {allowed} are allowed")
@@ -64,6 +64,11 @@ def _judged(pool: _Pool, before: list[Json], version: Version) -> Iterable[Viola
     most = 2 * replicas + surge
     if len(unfinished) > most and len(unfinished) > sum(not objects.finished(pod) for pod in before):
         yield _violation(version, f"{len(unfinished)} pods are unfinished, {most} are allowed")
+
+
+def _made_from(pod: Json) -> tuple[str, ...]:
+    """Pods of other settings, or of another release's build, are to be replaced."""
+    return tuple(str(objects.annotation(pod, mark)) for mark in (objects.TEMPLATE_HASH, objects.BUILD_HASH))
 
 
 def _violation(version: Version, what: str) -> Violation:
