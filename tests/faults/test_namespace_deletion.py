@@ -1,0 +1,82 @@
+"""A namespace that is deleted with a pool in it ends: within the pods' grace and a minute, whatever went first.
+
+The operator has the rights of a release that watches all namespaces: those of a release that watches this one alone lie
+in it, and go with it.
+"""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from support.faults.departure import LEFT_BEHIND, secret_gone, server_gone
+from support.faults.script import Script
+from support.faults.stage import FaultStage
+from support.faults.staging import StageMaker
+from support.faults.workers import at_work
+from support.reliability.case import Case
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180), pytest.mark.fault("R53")]
+
+GRACE_SECONDS = 5
+_MOST_SECONDS = GRACE_SECONDS + 60.0
+
+
+@pytest.fixture
+def stage(new_stage: StageMaker, case: Case) -> FaultStage:
+    """Two pods at work, which the cluster gives 5 s to end."""
+    made = new_stage(everywhere=True)
+    case.watch(made.observer, made.namespace)
+    made.pool(scaling={"maxReplicas": 2}, lifecycle={"evictionGraceSeconds": GRACE_SECONDS})
+    at_work(made, 2)
+    return made
+
+
+def delete_namespace(stage: FaultStage) -> float:
+    """Delete it and wait for its end; how long it took."""
+    begin = time.monotonic()
+    stage.kubectl("delete", "namespace", stage.namespace, "--wait=false")
+    path = f"/api/v1/namespaces/{stage.namespace}"
+    stage.until(lambda: stage.reader.find(path) is None, "the end of the namespace", within=_MOST_SECONDS)
+    return time.monotonic() - begin
+
+
+def told_in_log(stage: FaultStage, reason: str) -> bool:
+    """A namespace that goes takes no events: the log is all there is."""
+    return f"({reason})" in stage.operator.log(stage.operator.runs).read_text()
+
+
+def test_a_namespace_ends_and_its_pods_hand_their_jobs_back(stage: FaultStage, case: Case) -> None:
+    case.told("NamespaceTerminating", delete_namespace(stage))
+
+    statistics = stage.server.client.statistics()
+    assert (statistics.aborts, statistics.reclaims) == (2, 0)
+    assert not stage.server.rows() or told_in_log(stage, LEFT_BEHIND)
+
+
+@pytest.mark.parametrize(
+    "gone_first", [pytest.param(secret_gone, id="the Secret"), pytest.param(server_gone, id="the server")]
+)
+def test_a_namespace_ends_although_something_went_first_and_the_log_tells_what_is_left(
+    stage: FaultStage, case: Case, gone_first: Callable[[FaultStage], None]
+) -> None:
+    gone_first(stage)
+    stage.wait_condition("QueueReachable", status="False", within=15)
+
+    case.told(LEFT_BEHIND, delete_namespace(stage))
+
+    assert told_in_log(stage, LEFT_BEHIND)
+    assert stage.server.client.statistics().aborts == 2
+    stage.server.client.lift_faults()
+    assert len(stage.server.rows()) == 2
+
+
+def test_a_namespace_with_an_idle_pool_that_was_deleted_before_ends(stage: FaultStage, case: Case) -> None:
+    stage.player.script = Script()
+    stage.player.finish()
+    stage.until(lambda: not stage.server.open_jobs(), "the end of all jobs", within=30)
+    stage.kubectl("delete", "trp", "vod", "--wait=false")
+
+    case.told("NamespaceTerminating", delete_namespace(stage))
+
+    assert not stage.server.rows() or told_in_log(stage, LEFT_BEHIND)
