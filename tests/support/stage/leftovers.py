@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from peers.peertube.client import SimulationClient
+from support.stage import pools
 from support.stage.kube import KubeReader
 
 
@@ -13,12 +14,12 @@ class Registry(Protocol):
     def client(self) -> SimulationClient: ...
 
 
-CREDENTIALS = "peertube-admin"
+OF_THE_USER = frozenset({"peertube-admin", pools.CA_SECRET})
 
 
 def leftovers(reader: KubeReader, server: Registry, namespace: str) -> list[str]:
-    """Runner pods, their Secrets and their rows on the server that are there now; the login's Secret is the user's."""
+    """Runner pods, their Secrets and their rows on the server that are there now."""
     pods = [f"pod {pod['metadata']['name']}" for pod in reader.pods(namespace)]
     names = [secret["metadata"]["name"] for secret in reader.secrets(namespace)]
     rows = [f"runner {row['name']}" for row in server.client.runners()]
-    return [*pods, *(f"Secret {name}" for name in names if name != CREDENTIALS), *rows]
+    return [*pods, *(f"Secret {name}" for name in names if name not in OF_THE_USER), *rows]
