@@ -5,12 +5,14 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 
 from runnerpool_agent.__main__ import main
 
 _LINE_BYTES = 1 << 20
+_COVERAGE = "COVERAGE_PROCESS_CONFIG"
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["runnerpool_agent.__main__", "runnerpool_agent.run"])
@@ -53,10 +55,24 @@ async def start_forked(arguments: Sequence[str], environment: Mapping[str, str])
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(stdout), os.fdopen(reading, "rb", buffering=0)
     )
+    _ensure_server()
     with Connection(writing, readable=False) as output:
         process = _context.Process(target=_be_agent, args=(arguments, dict(environment), output), daemon=True)
         process.start()
     return ForkedAgent(process, stdout)
+
+
+def _ensure_server() -> None:
+    """Start what agents are forked from, if it does not run yet, untraced.
+
+    Many rounds tell the coverage nothing that other tests' agents don't.
+    """
+    traced = os.environ.pop(_COVERAGE, None)
+    try:
+        forkserver.ensure_running()
+    finally:
+        if traced is not None:
+            os.environ[_COVERAGE] = traced
 
 
 def _be_agent(arguments: Sequence[str], environment: dict[str, str], output: "Connection[bytes, bytes]") -> None:
