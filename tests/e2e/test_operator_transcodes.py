@@ -54,7 +54,7 @@ def test_ten_videos_are_transcoded_over_tls_by_pods_that_come_and_go_and_leave_n
 
     results = here.server.results(uploads)
     assert all(video.complete for _, video in results)
-    assert all_problems(results) == []
+    assert all_problems(results, version=version) == []
     told = here.server.client.statistics()
     assert (told.aborts, told.reclaims, told.errors, told.orphans) == (0, 0, 0, ())
     assert most_takers(here.watch.events()) == MAX_REPLICAS
