@@ -10,7 +10,6 @@ from collections.abc import Callable
 import pytest
 
 from support.faults.departure import LEFT_BEHIND, secret_gone, server_gone
-from support.faults.script import Script
 from support.faults.stage import FaultStage
 from support.faults.staging import StageMaker
 from support.faults.workers import at_work
@@ -69,14 +68,3 @@ def test_a_namespace_ends_although_something_went_first_and_the_log_tells_what_i
     assert stage.server.client.statistics().aborts == 2
     stage.server.client.lift_faults()
     assert len(stage.server.rows()) == 2
-
-
-def test_a_namespace_with_an_idle_pool_that_was_deleted_before_ends(stage: FaultStage, case: Case) -> None:
-    stage.player.script = Script()
-    stage.player.finish()
-    stage.until(lambda: not stage.server.open_jobs(), "the end of all jobs", within=30)
-    stage.kubectl("delete", "trp", "vod", "--wait=false")
-
-    case.told("NamespaceTerminating", delete_namespace(stage))
-
-    assert not stage.server.rows() or told_in_log(stage, LEFT_BEHIND)

@@ -64,9 +64,10 @@ def test_pods_that_the_cluster_refuses_are_told_by_the_cause_touch_no_pod_at_wor
 def test_a_quota_of_0_pods_registers_no_runner_however_long_it_lasts(faults: FaultStage, case: Case) -> None:
     case.watch(faults.observer, faults.namespace)
 
-    tries = play_quota_of_none(faults, case, seconds=FAULT_SECONDS)
+    found = play_quota_of_none(faults, case, seconds=FAULT_SECONDS)
 
-    assert tries > 1
+    assert found.registered == 0
+    assert found.tries > 1
 
 
 @pytest.mark.fault("R13")

@@ -1,6 +1,7 @@
 """A pool in a namespace that may have no pods at all, for as long as it is told."""
 
 import time
+from dataclasses import dataclass
 
 from support.faults.api_request import POD_CREATES
 from support.faults.refusals import quota
@@ -16,13 +17,18 @@ _TELL_SECONDS, _HEAL_SECONDS = 10.0, 30.0
 _JOBS = 3
 
 
-def play_quota_of_none(stage: FaultStage, case: Case, *, seconds: float) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meanwhile:
+    """What the operator did while no pod might be: pods that it asked for, runners that it registered."""
+
+    tries: int
+    registered: int
+
+
+def play_quota_of_none(stage: FaultStage, case: Case, *, seconds: float) -> Meanwhile:
     """Make a pool with jobs where no pod may be, and assert that nothing is registered until the quota is raised.
 
-    The observer counts how often the operator tries (I8).
-
-    Returns:
-        The pods that the operator asked for in vain.
+    The observer judges how often the operator tries (I8).
     """
     quota(stage, pods="0")
     stage.pool(scaling={"maxReplicas": _JOBS})
@@ -37,9 +43,9 @@ def play_quota_of_none(stage: FaultStage, case: Case, *, seconds: float) -> int:
             assert (stage.server.client.registered(), stage.pods()) == ([], [])
             assert (stage.condition("ScalingLimited") or {})["reason"] == "QuotaExceeded"
             time.sleep(1)
-        tries = len(stage.api.writes(POD_CREATES))
+        found = Meanwhile(tries=len(stage.api.writes(POD_CREATES)), registered=len(stage.server.client.registered()))
         quota(stage, pods="10")
     case.cured()
     case.heals(within=_HEAL_SECONDS)
     stage.until(lambda: not stage.server.open_jobs(), "the end of all jobs", within=30)
-    return tries
+    return found

@@ -32,7 +32,7 @@ class Invariant(StrEnum):
     BACK_TO_GOAL = "I7"
     """The number of pods is what it should be 60 s after the last disturbance."""
     NO_SPIN = "I8"
-    """The same failing action is not tried more than 12 times in 10 minutes."""
+    """What fails is tried again patiently: a login 12 times in 10 minutes, a mere call 12 times in one."""
 
 
 @unique

@@ -1,4 +1,8 @@
-"""I8: the same failing action is not tried more than 12 times in 10 minutes."""
+"""I8: a failing login is not tried more than 12 times in 10 minutes, and nothing else that fails 12 times in one.
+
+What costs nothing but a call is tried often, so that it heals within half a minute (docs/adr/0008): every 6 s, and the
+first tries follow sooner.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -6,11 +10,13 @@ from collections.abc import Iterator
 from support.observer.records import History, Invariant, Violation
 
 MOST_TRIES = 12
-WINDOW_SECONDS = 600.0
+COSTLY_SECONDS = 600.0
+CHEAP_SECONDS = 60.0
 # What is tried side by side is one try: ten pods that one quota refuses.
 _ONE_TRY_SECONDS = 1.0
+_LOGIN = "POST /api/v1/users/token"
 _SERVER_ACTIONS = (
-    "POST /api/v1/users/token",
+    _LOGIN,
     "POST /api/v1/runners/register",
     "DELETE /api/v1/runners/{runnerId}",
 )
@@ -48,8 +54,9 @@ def _tries(times: list[float]) -> list[float]:
 
 
 def _too_often(action: str, tries: list[float]) -> Iterator[Violation]:
+    window = COSTLY_SECONDS if action == _LOGIN else CHEAP_SECONDS
     for first, last in zip(tries, tries[MOST_TRIES:], strict=False):
-        if last - first <= WINDOW_SECONDS:
+        if last - first <= window:
             what = f"{action} failed {MOST_TRIES + 1} times in {last - first:.0f} s"
             yield Violation(invariant=Invariant.NO_SPIN, since=first, at=last, what=what)
             return
