@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 # Levels of test that `make test` runs, in this order: the cheap ones first.
 LEVELS := unit contract cluster faults e2e bench
 export PYTHONPATH := tests
-export PYTHONDONTWRITEBYTECODE := 1
+# Tests start hundreds of Python processes: with bytecode kept, an operator is up in 1.2 s instead of 3.5 s.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## List the targets
@@ -89,9 +90,9 @@ test: lint ## Everything: gates, then all levels of test, then coverage
 	@$(MAKE) --no-print-directory coverage
 
 .PHONY: soak
-soak: setup ## Tests that take long, in real time; writes docs/soak.md
+soak: setup testbed ## Tests that take long, in real time; writes docs/soak.md
 	@rm -rf build/soak
-	@$(BIN)/python -m pytest tests/soak --override-ini=log_cli=true --log-cli-level=INFO $(PYTEST_ARGS)
+	@RUNNERPOOL_SOAK=1 $(BIN)/python -m pytest tests/soak tests/faults tests/e2e tests/bench -m soak --override-ini=log_cli=true --log-cli-level=INFO $(PYTEST_ARGS)
 	@$(BIN)/python -m support.soak
 
 .PHONY: generate

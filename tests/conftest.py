@@ -7,6 +7,7 @@ pytest_plugins = [
     "support.stage.fixtures",
     "support.observer.fixtures",
     "support.reliability.plugin",
+    "support.soak.plugin",
 ]
 
 

@@ -1,12 +1,11 @@
 """An API server out of order: the operator stays, repeats nothing twice, leaves pods at work alone, and heals.
 
 The proxy before the API server plays the moods; rights are the API server's own. A pool has one
-pod at work when the mood comes, and a second job arrives while it lasts. RUNNERPOOL_MOOD_SECONDS sets how long the API
-server answers 503 (by default 65 s, since kopf left to itself gives up after 54 s; the soak takes three minutes).
+pod at work when the mood comes, and a second job arrives while it lasts. The API server answers 503 for 65 s, since
+kopf left to itself gives up after 54 s; in the soak for three minutes.
 """
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -28,9 +27,10 @@ from support.faults.stage import FaultStage
 from support.faults.workers import Workers, at_work
 from support.observer.records import Invariant, Kind
 from support.reliability.case import Case
+from support.soak.switch import SOAKING
 from support.stage.pools import WEB_VIDEO
 
-OUTAGE_SECONDS = float(os.environ.get("RUNNERPOOL_MOOD_SECONDS", "65"))
+OUTAGE_SECONDS = 180.0 if SOAKING else 65.0
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(OUTAGE_SECONDS + 300)]
 
@@ -138,7 +138,10 @@ MOODS = {
     "a load balancer's page as an answer": ("R9", Mood(bring=_effect(Say(code=200, body=_PAGE)))),
     "no rights": ("R16", Mood(bring=_without_rights, heals_within=_RIGHTS_SECONDS)),
 }
-_CASES = [pytest.param(mood, id=name, marks=pytest.mark.fault(study)) for name, (study, mood) in MOODS.items()]
+_CASES = [
+    pytest.param(mood, id=name, marks=[pytest.mark.fault(study), *([pytest.mark.soak] if mood.lasts > 60 else [])])
+    for name, (study, mood) in MOODS.items()
+]
 
 
 @pytest.mark.parametrize("mood", _CASES)

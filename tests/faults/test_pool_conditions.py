@@ -8,17 +8,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.faults.quota import FAULT_SECONDS, play_quota_of_none
+from support.faults.quota import play_quota_of_none
 from support.faults.refusals import REFUSALS, Refusal, no_webhook, quota
 from support.faults.stage import FaultStage
 from support.faults.staging import StageMaker
 from support.faults.workers import at_work
 from support.reliability.case import Case
+from support.soak.switch import SOAKING
 from support.stage.pools import WEB_VIDEO
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
 _TELL_SECONDS, _HEAL_SECONDS = 10.0, 30.0
+_QUOTA_SECONDS = 300.0 if SOAKING else 30.0
 _CASES = [pytest.param(refusal, id=name, marks=pytest.mark.fault(study)) for name, (study, refusal) in REFUSALS.items()]
 
 
@@ -60,12 +62,21 @@ def test_pods_that_the_cluster_refuses_are_told_by_the_cause_touch_no_pod_at_wor
     workers.assert_untouched()
 
 
+@pytest.mark.soak
 @pytest.mark.fault("R13")
-def test_a_quota_of_0_pods_registers_no_runner_however_long_it_lasts(faults: FaultStage, case: Case) -> None:
+@pytest.mark.timeout(_QUOTA_SECONDS + 180)
+def test_a_quota_of_0_pods_registers_no_runner_however_long_it_lasts(
+    faults: FaultStage, case: Case, counted: dict[str, int]
+) -> None:
     case.watch(faults.observer, faults.namespace)
 
-    found = play_quota_of_none(faults, case, seconds=FAULT_SECONDS)
+    found = play_quota_of_none(faults, case, seconds=_QUOTA_SECONDS)
 
+    counted |= {
+        "seconds with a quota of 0 pods": int(_QUOTA_SECONDS),
+        "pods asked for in vain": found.tries,
+        "runners registered meanwhile": found.registered,
+    }
     assert found.registered == 0
     assert found.tries > 1
 

@@ -1,8 +1,8 @@
 """An operator that is killed between any two of its writes, or is absent for a while: afterwards, the same world.
 
 The proxy counts the writes of an undisturbed run; then one run for each of them, in which the operator is killed with
-SIGKILL right after the API server has it. RUNNERPOOL_EVERY_WRITE=1 takes every write where `make test` takes one of
-each kind, because there are many.
+SIGKILL right after the API server has it. The soak takes every write where `make test` takes one of each kind, because
+there are many.
 """
 
 import os
@@ -21,11 +21,11 @@ from support.faults.stage import FaultStage, is_ready, is_told_to_drain
 from support.faults.workers import at_work
 from support.observer.records import Invariant, Kind
 from support.reliability.case import Case
+from support.soak.switch import SOAKING
 from support.stage.pools import WEB_VIDEO
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
-EVERY_WRITE = os.environ.get("RUNNERPOOL_EVERY_WRITE") == "1"
 # Each third of a phase's writes is a test of its own, so that they run side by side.
 _PARTS = 3
 _FEW = 12
@@ -181,6 +181,7 @@ _CASES = [
 ]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("phase", "part"), _CASES)
 def test_an_operator_killed_right_after_any_of_its_writes_comes_to_the_same_world(
     faults: FaultStage, case: Case, phase: Phase, part: int
@@ -253,7 +254,7 @@ def _uids(stage: FaultStage) -> set[str]:
 
 def chosen(writes: list[ApiRequest]) -> list[int]:
     """After which writes to kill, from 1: all, or the first of each kind if there are too many."""
-    if EVERY_WRITE or len(writes) <= _FEW:
+    if SOAKING or len(writes) <= _FEW:
         return list(range(1, len(writes) + 1))
     first: dict[str, int] = {}
     for number, asked in enumerate(writes, 1):

@@ -41,8 +41,7 @@ def test_a_changed_image_replaces_idle_pods_first_and_lets_busy_ones_finish(faul
     faults.change_pool(runner={"image": IMAGE})
     case.tells("RollingOut", condition="Progressing")
     faults.until(lambda: len(image_pods(faults, IMAGE)) == 3, "three new pods", within=30)
-    left = set(faults.pod_names()) & old
-    assert left <= {busy}
+    faults.until(lambda: set(faults.pod_names()) & old <= {busy}, "the end of the idle old pods", within=20)
     assert sorted(faults.player.holding()) == [busy]
 
     faults.player.finish()

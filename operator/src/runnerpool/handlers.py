@@ -200,8 +200,12 @@ class Watcher:
         lost: list[str] = []
 
         def look(task: asyncio.Task[Any]) -> None:
-            if task.get_name().startswith(_WATCH_TASK) and not task.cancelled():
-                lost.append(type(task.exception()).__name__)
+            if task.cancelled():
+                return
+            # Asked of every task: asyncio complains of those that nobody asks, which kopf leaves to it by the dozen.
+            error = task.exception()
+            if task.get_name().startswith(_WATCH_TASK):
+                lost.append(type(error).__name__)
                 ended.set()
 
         asyncio.get_running_loop().set_task_factory(_looked_at_when_done(look))

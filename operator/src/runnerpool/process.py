@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import signal
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 
 from kubernetes.aio import client, config
@@ -35,8 +36,15 @@ class _SystemClock:
         return datetime.now(UTC)
 
 
+class PortNotOpened(Exception):
+    """A port to serve on is taken, or not ours to take. The message is for people."""
+
+
 async def run_until_stopped(settings: Settings) -> int:
-    """Run the operator until SIGTERM or SIGINT; the exit code: 0 stopped as asked, 2 no way to the API server is known.
+    """Run the operator until SIGTERM or SIGINT.
+
+    Returns:
+        The exit code: 0 stopped as asked; 2 the settings name no way to the API server, or a port that is taken.
 
     Raises:
         Exception: A part that should never end did; the process is to be restarted.
@@ -55,8 +63,12 @@ async def run_until_stopped(settings: Settings) -> int:
     await asyncio.wait({operating, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     operating.cancel()
-    with suppress(asyncio.CancelledError):
-        await operating
+    try:
+        with suppress(asyncio.CancelledError):
+            await operating
+    except PortNotOpened as error:
+        _log.critical("%s", error)
+        return EXIT_USAGE
     _log.info("stopped; runner pods go on")
     return EXIT_OK
 
@@ -66,12 +78,14 @@ async def _operate(settings: Settings, configuration: client.Configuration) -> N
     _log.info("runnerpool %s starts", runnerpool.__version__)
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        server, thread = start_http_server(settings.metrics_port, registry=metrics.registry)
+        with _opening("metrics", settings.metrics_port):
+            server, thread = start_http_server(settings.metrics_port, registry=metrics.registry)
         stack.callback(thread.join)
         stack.callback(server.server_close)
         stack.callback(server.shutdown)
         vitals = health.Health()
-        probes = health.serve(vitals, settings.health_port)
+        with _opening("health", settings.health_port):
+            probes = health.serve(vitals, settings.health_port)
         stack.callback(probes.server_close)
         stack.callback(probes.shutdown)
         api = KubeApi(configuration, metrics)
@@ -96,6 +110,15 @@ async def _operate(settings: Settings, configuration: client.Configuration) -> N
                 await watching
             finally:
                 watcher.stop()
+
+
+@contextmanager
+def _opening(what: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f"port {port} for {what} cannot be opened: {error.strerror}; free it, or give another --{what}-port"
+        raise PortNotOpened(message) from error
 
 
 async def _world(settings: Settings, cluster: ClusterGateway, pollers: Pollers, metrics: Metrics) -> World:

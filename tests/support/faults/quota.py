@@ -11,8 +11,6 @@ from support.observer.records import Invariant
 from support.reliability.case import Case
 from support.stage.pools import WEB_VIDEO
 
-FAULT_SECONDS = 30.0
-SOAK_SECONDS = 300.0
 _TELL_SECONDS, _HEAL_SECONDS = 10.0, 30.0
 _JOBS = 3
 

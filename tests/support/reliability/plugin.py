@@ -43,8 +43,13 @@ def pytest_runtest_makereport(
     return report
 
 
+def case_of(item: pytest.Item) -> Case:
+    """What a test has reported so far."""
+    return item.stash.get(_CASE, Case())
+
+
 def _result(item: pytest.Item, ids: list[str], outcomes: list[str]) -> Result:
-    case = item.stash.get(_CASE, Case())
+    case = case_of(item)
     return Result(
         test=item.nodeid,
         ids=tuple(ids),

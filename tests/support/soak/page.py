@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from support.reliability.document import sentence
 from support.soak.record import Record
 
 _HEAD = """\
@@ -23,13 +24,7 @@ def page(records: Sequence[Record], commit: str) -> str:
 
 def _rows(records: Sequence[Record]) -> Iterator[str]:
     for record in records:
-        counted = "<br>".join(f"{figure:,} {what}" for what, figure in record.figures.items())
-        yield f"| {_sentence(record.test)} | {_duration(record.seconds)} | {counted} |\n"
-
-
-def _sentence(test: str) -> str:
-    words = test.removeprefix("test_").replace("_", " ")
-    return words[:1].upper() + words[1:]
+        yield f"| {sentence(record.test)} | {_duration(record.seconds)} | {'<br>'.join(record.found)} |\n"
 
 
 def _duration(seconds: float) -> str:

@@ -1,41 +1,39 @@
 """What a soak test found out, kept in a file until the page is made of all of them."""
 
+import hashlib
 import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-RESULTS = Path(__file__).parents[3] / "build" / "soak"
+from support.packaging.paths import ROOT
+
+RESULTS = ROOT / "build" / "soak"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One test.
+    """One test that passed.
 
     Attributes:
-        test: Its name, a sentence.
+        test: Its node id, from the root of the project.
         seconds: How long it took.
-        figures: What it found out, by what that is, in the order in which it is told.
+        found: What it found out, in the order in which it is told.
     """
 
     test: str
     seconds: float = 0.0
-    figures: dict[str, int] = field(default_factory=dict)
+    found: tuple[str, ...] = ()
 
 
-@contextmanager
-def recorded(test: str, results: Path = RESULTS) -> Iterator[Record]:
-    """A record to fill in; it is written at the end of the block unless that fails."""
-    record = Record(test=test)
-    started = time.monotonic()
-    yield record
+def write(record: Record, results: Path = RESULTS) -> None:
+    """Keep a record, in a file of its own."""
     results.mkdir(parents=True, exist_ok=True)
-    told = {"test": test, "seconds": time.monotonic() - started, "figures": record.figures}
-    (results / f"{test}.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
+    name = hashlib.sha256(record.test.encode()).hexdigest()[:16]
+    (results / f"{name}.json").write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
 
 
 def read(results: Path = RESULTS) -> list[Record]:
     """All records of a run, by name."""
-    return [Record(**json.loads(path.read_text(encoding="utf-8"))) for path in sorted(results.glob("*.json"))]
+    told = (json.loads(path.read_text(encoding="utf-8")) for path in results.glob("*.json"))
+    records = (Record(**document | {"found": tuple(document["found"])}) for document in told)
+    return sorted(records, key=lambda record: record.test)

@@ -51,7 +51,16 @@ class Operator:
         return "\n".join(self._kubectl(*look, check=False) for look in looks)
 
     def uninstall(self) -> None:
+        """`helm uninstall`.
+
+        Raises:
+            HelmError: helm or the chart's hook has refused.
+        """
         self._helm("uninstall", RELEASE, "--wait", f"--timeout={_INSTALL_SECONDS}s")
+
+    def refusal(self) -> str:
+        """What the hook has said that refused to let the release go."""
+        return self._kubectl("logs", "--selector=app.kubernetes.io/component=uninstall-check", "--tail=-1")
 
     def pods(self) -> list[str]:
         listed = self._kubectl("get", "pods", _SELECTOR, "--output=name")

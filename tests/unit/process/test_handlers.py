@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import itertools
 import logging
 import threading
@@ -138,6 +139,25 @@ async def test_a_watch_that_ends_within_kopf_ends_them_all_so_that_they_are_star
         await asyncio.to_thread(watcher._watch_once)
 
     assert told == ["stopped"]
+
+
+async def test_no_task_that_kopf_leaves_alone_fills_the_log_with_what_it_died_of(monkeypatch, caplog):
+    async def operator(*, stop_flag, **_):
+        async def multitasker():
+            raise ValueError("a body that is not to be repeated")
+
+        asyncio.create_task(multitasker(), name="multidimensional multitasker")  # noqa: RUF006 -- as kopf does
+        await asyncio.sleep(0)
+        watcher.stop()
+        await stop_flag.wait()
+
+    monkeypatch.setattr(handlers.kopf, "operator", operator)
+    watcher = Watcher(SETTINGS, lambda namespace, name: None, served=None, on_state=lambda watching: None)
+
+    await asyncio.to_thread(watcher._watch_once)
+    gc.collect()
+
+    assert caplog.records == []
 
 
 async def test_kopf_is_stopped_when_the_watches_are(monkeypatch):

@@ -1,0 +1,44 @@
+"""`helm uninstall` of a release that still has pools: the hook runs as a pod, under its own rights."""
+
+import pytest
+
+from support.cluster.backends import ClusterBackend
+from support.packaging.helm import HelmError
+from support.stage.fixtures import SiteMaker
+from support.stage.images import Images
+from support.stage.operator import Operator
+from support.stage.waiting import until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+GONE_SECONDS = 60
+
+
+def test_a_release_is_not_uninstalled_while_there_is_a_pool_and_is_when_there_is_none(
+    operator: Operator, operator_images: Images, new_site: SiteMaker
+) -> None:
+    here = new_site()
+    here.create_pool()
+    pods = operator.pods()
+
+    with pytest.raises(HelmError, match="runnerpool-uninstall-needs-no-pools"):
+        operator.uninstall()
+
+    assert operator.pods() == pods
+    assert here.pool() is not None
+    told = operator.refusal()
+    assert f"{here.namespace}/vod" in told
+    assert f"kubectl delete transcodingrunnerpools --all --namespace {here.namespace}" in told
+
+    here.kubectl("delete", "trp", "vod")
+    until(lambda: here.pool() is None, "the end of the pool", seconds=GONE_SECONDS, evidence=here.describe)
+    until(lambda: not _pools(here.cluster), "the end of all pools of tests before", seconds=GONE_SECONDS)
+    operator.uninstall()
+    try:
+        assert operator.pods() == []
+    finally:
+        operator.install(operator_images.operator.reference, operator_images.runner.reference)
+
+
+def _pools(cluster: ClusterBackend) -> list[str]:
+    return cluster.kubectl("get", "trp", "--all-namespaces", "--output=name").stdout.split()

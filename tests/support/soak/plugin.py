@@ -1,0 +1,45 @@
+"""The pytest plugin of the soak: the marker `soak`, the fixture `counted`, and a record for each test that passed."""
+
+from collections.abc import Generator
+
+import pytest
+
+from support.reliability.plugin import case_of
+from support.soak.record import Record, write
+from support.soak.switch import SOAKING
+
+MARKER = "soak"
+_COUNTED = pytest.StashKey[dict[str, int]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "soak: `make soak` runs it too, and there it takes its time")
+
+
+@pytest.fixture
+def counted(request: pytest.FixtureRequest) -> dict[str, int]:
+    """Figures that the soak's page is to tell, by what they count."""
+    made: dict[str, int] = {}
+    request.node.stash[_COUNTED] = made
+    return made
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if SOAKING and report.when == "call" and report.passed and item.get_closest_marker(MARKER):
+        write(Record(test=item.nodeid, seconds=call.duration, found=found(item)))
+    return report
+
+
+def found(item: pytest.Item) -> tuple[str, ...]:
+    """What a test has counted, or reported as a case."""
+    figures = [f"{figure:,} {what}" for what, figure in item.stash.get(_COUNTED, {}).items()]
+    case = case_of(item)
+    if case.reason is not None:
+        figures.append(case.reason if case.tell is None else f"{case.reason} (told after {case.tell:.1f} s)")
+    if case.heal is not None:
+        figures.append(f"healed after {case.heal:.1f} s")
+    return tuple(figures)

@@ -1,0 +1,64 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from support.soak.record import read
+
+TESTS = Path(__file__).parents[2]
+SUITE = """
+import pytest
+
+@pytest.mark.soak
+def test_counts(counted):
+    counted["rounds"] = 1000
+    counted["orphans"] = 0
+
+@pytest.mark.soak
+@pytest.mark.fault("R13")
+def test_reports_as_a_case(case):
+    case.told("QuotaExceeded", 1.23456)
+    case.healed(2)
+
+@pytest.mark.soak
+def test_fails(counted):
+    counted["rounds"] = 1
+    assert False
+
+@pytest.mark.soak
+def test_is_not_played():
+    pytest.skip("not here")
+
+def test_of_something_else():
+    pass
+"""
+
+
+def records(directory: Path, *, soaking: bool) -> dict[str, tuple[str, ...]]:
+    (directory / "test_suite.py").write_text(SUITE)
+    results = directory / "results"
+    (directory / "conftest.py").write_text(
+        "from pathlib import Path\n"
+        "import support.reliability.plugin as reliability\n"
+        "import support.soak.plugin as soak\n"
+        "from support.soak.record import write\n"
+        "reliability.append = lambda result, name: None\n"
+        f"soak.write = lambda record: write(record, Path({str(results)!r}))\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "support.reliability.plugin", "-p", "support.soak.plugin", "."]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment |= {"PYTHONPATH": str(TESTS), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment["RUNNERPOOL_SOAK"] = "1" if soaking else "0"
+    subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
+    return {record.test.partition("::")[2]: record.found for record in read(results)}
+
+
+def test_each_soak_test_that_passes_leaves_what_it_found(tmp_path: Path) -> None:
+    assert records(tmp_path, soaking=True) == {
+        "test_counts": ("1,000 rounds", "0 orphans"),
+        "test_reports_as_a_case": ("QuotaExceeded (told after 1.2 s)", "healed after 2.0 s"),
+    }
+
+
+def test_in_other_runs_nothing_is_recorded(tmp_path: Path) -> None:
+    assert records(tmp_path, soaking=False) == {}
