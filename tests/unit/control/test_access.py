@@ -178,12 +178,35 @@ async def test_a_new_poller_begins_with_what_the_old_one_knew(stage: Stage) -> N
     assert stage.links.last_known is known
 
 
-async def test_a_fault_that_stays_is_told_since_it_began_and_another_one_anew(stage: Stage) -> None:
+async def test_the_queue_is_unknown_since_the_first_fault_whatever_the_next_one_is(stage: Stage) -> None:
     del stage.cluster.logins["peertube-admin"]
     await stage.barred()
     stage.clock.advance(30)
-    assert (await stage.barred()).since == START
     stage.cluster.logins["peertube-admin"] = {"url": URL}
+
+    told = await stage.barred()
+
+    assert (told.reason, told.since) == (Reason.SECRET_KEY_MISSING, START)
+
+
+async def test_a_secret_that_goes_when_the_server_is_out_of_reach_is_no_new_beginning(stage: Stage) -> None:
+    stage.links.link.reading = QueueUnknown(reason=Reason.SERVER_UNREACHABLE, message="gone", since=START)
+    await stage.access.open(stage.pool)
+    stage.clock.advance(20)
+    del stage.cluster.logins["peertube-admin"]
+
+    told = await stage.barred()
+
+    assert (told.reason, told.since) == (Reason.SECRET_NOT_FOUND, START)
+
+
+async def test_a_fault_after_a_reading_is_a_new_one(stage: Stage) -> None:
+    login = stage.cluster.logins.pop("peertube-admin")
+    await stage.barred()
+    stage.cluster.logins["peertube-admin"] = login
+    await stage.access.open(stage.pool)
+    stage.clock.advance(30)
+    del stage.cluster.logins["peertube-admin"]
 
     assert (await stage.barred()).since == stage.clock.now()
 

@@ -36,7 +36,7 @@ class Access:
         self._wake = wake
         self._link: ServerLink | None = None
         self._last_known: ServerReading | None = None
-        self._barred: QueueUnknown | None = None
+        self._unknown: QueueUnknown | None = None
         self.ca_bundle: CaBundle | None = None
         self.ca_bundle_known = False
 
@@ -52,9 +52,8 @@ class Access:
             endpoint = await self._endpoint(pool)
         except BadSecret as error:
             self._links.release(self._key)
-            self._link, self._barred = None, self._same_or_new(error)
-            return self._barred
-        self._barred = None
+            self._link, self._unknown = None, self._still_unknown(error)
+            return self._unknown
         self._link = self._links.acquire(self._key, endpoint, self._wake, _want(pool), self._last_known)
         return self._link
 
@@ -63,8 +62,11 @@ class Access:
         self._links.release(self._key)
 
     def _remember(self) -> None:
-        if self._link is not None and self._link.last_known is not None:
-            self._last_known = self._link.last_known
+        if self._link is None:
+            return
+        reading = self._link.reading
+        self._unknown = reading if isinstance(reading, QueueUnknown) else None
+        self._last_known = self._link.last_known or self._last_known
 
     async def _endpoint(self, pool: Pool) -> Endpoint:
         server, name = pool.spec.server, pool.spec.server.credentials_ref.name
@@ -100,9 +102,9 @@ class Access:
                 raise BadCaBundle(error.reason, f"{where}: {error.message}") from None
         self.ca_bundle_known = True
 
-    def _same_or_new(self, error: BadSecret) -> QueueUnknown:
-        before = self._barred
-        since = before.since if before is not None and before.reason is error.reason else self._clock.now()
+    def _still_unknown(self, error: BadSecret) -> QueueUnknown:
+        """A Secret that goes when the server has long been out of reach is one more cause, and no new beginning."""
+        since = self._unknown.since if self._unknown is not None else self._clock.now()
         held = self._last_known.held if self._last_known else {}
         return QueueUnknown(reason=error.reason, message=error.message, since=since, held=held)
 
