@@ -121,7 +121,10 @@ def users_kubeconfig(control_plane: ClusterBackend, tmp_path: Path, monkeypatch:
     return path
 
 
-def test_a_named_context_is_used_and_stays_the_one_when_the_users_current_one_changes(users_kubeconfig: Path) -> None:
+def test_a_named_context_is_used_and_stays_the_one_when_the_users_current_one_changes(
+    users_kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own, "_CRD", "crd/nobodys.example.org")  # ours is there if another test has been here before
     cluster = OwnCluster("spare")
     cluster.up()
     try:

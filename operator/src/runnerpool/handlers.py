@@ -55,6 +55,21 @@ def _looked_at_when_done(look: Callable[[asyncio.Task[Any]], object]) -> Any:
     return create
 
 
+def _is_watch(task: asyncio.Task[Any]) -> bool:
+    return task.get_name().startswith(_WATCH_TASK)
+
+
+def _cancel_watches() -> None:
+    """Cancel them before kopf does, which may hang.
+
+    It cancels what they wait for at the same time: one that is about to log in anew takes that for the end of a pause,
+    swallows its own cancellation and waits for ever, and kopf with it.
+    """
+    for task in asyncio.all_tasks():
+        if _is_watch(task):
+            task.cancel()
+
+
 class StateListener(Protocol):
     """Called when the watches stand, and when they have ended by a fault."""
 
@@ -204,8 +219,9 @@ class Watcher:
                 return
             # Asked of every task: asyncio complains of those that nobody asks, which kopf leaves to it by the dozen.
             error = task.exception()
-            if task.get_name().startswith(_WATCH_TASK):
+            if _is_watch(task):
                 lost.append(type(error).__name__)
+                _cancel_watches()
                 ended.set()
 
         asyncio.get_running_loop().set_task_factory(_looked_at_when_done(look))

@@ -141,6 +141,27 @@ async def test_a_watch_that_ends_within_kopf_ends_them_all_so_that_they_are_star
     assert told == ["stopped"]
 
 
+async def test_when_a_watch_ends_the_others_are_cancelled_before_kopf_ends_them_and_may_hang(monkeypatch):
+    seen = []
+
+    async def operator(*, stop_flag, **_):
+        async def fail():
+            raise ValueError
+
+        other = asyncio.create_task(asyncio.Event().wait(), name=f"{handlers._WATCH_TASK}pods@media")
+        failing = asyncio.create_task(fail(), name=f"{handlers._WATCH_TASK}pools@media")
+        await stop_flag.wait()
+        seen.append((failing.done(), bool(other.cancelling())))
+
+    monkeypatch.setattr(handlers.kopf, "operator", operator)
+    watcher = Watcher(SETTINGS, lambda namespace, name: None, served=None, on_state=lambda watching: None)
+
+    with pytest.raises(handlers.WatchLost, match=r"^ValueError$"):
+        await asyncio.to_thread(watcher._watch_once)
+
+    assert seen == [(True, True)]
+
+
 async def test_no_task_that_kopf_leaves_alone_fills_the_log_with_what_it_died_of(monkeypatch, caplog):
     async def operator(*, stop_flag, **_):
         async def multitasker():
