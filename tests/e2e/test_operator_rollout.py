@@ -32,7 +32,7 @@ def test_a_rollout_to_a_broken_image_stops_after_one_pod_says_so_and_recovers_wh
     case.told("RolloutStalled", seconds=await_progressing(here, "False", "RolloutStalled"))
     made = {pod["metadata"]["name"]: pod for pod in here.reader.pods(here.namespace)}.keys() - old
     assert len(made) == 1
-    until(lambda: not here.server.open_jobs(), "the end of both jobs", seconds=JOB_SECONDS, evidence=here.describe)
+    until(lambda: not here.server.open_jobs(), "the end of both jobs", seconds=JOB_SECONDS + 30, evidence=here.describe)
     more = here.enqueue(2, seconds=3)
     until(lambda: not here.server.open_jobs(), "the end of two more jobs", seconds=60, evidence=here.describe)
     assert {here.steps(job).count("accept") for job in (*holders, *more)} == {1}

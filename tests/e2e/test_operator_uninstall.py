@@ -35,7 +35,7 @@ def test_a_release_is_not_uninstalled_while_there_is_a_pool_and_is_when_there_is
     until(lambda: not _pools(here.cluster), "the end of all pools of tests before", seconds=GONE_SECONDS)
     operator.uninstall()
     try:
-        assert operator.pods() == []
+        until(lambda: not operator.pods(), "the end of the operator's pod", seconds=GONE_SECONDS)
     finally:
         operator.install(operator_images.operator.reference, operator_images.runner.reference)
 

@@ -7,7 +7,13 @@ from support.observer.handmade import BEGIN, Script
 from support.observer.invariants import work_is_safe
 from support.observer.records import Change, Text
 
-GOING = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+GRACE = 30
+
+
+def going(at: float) -> dict[str, object]:
+    """What the API server notes of a pod that is told to go."""
+    end = datetime.fromtimestamp(BEGIN + at + GRACE, UTC)
+    return {"deletionTimestamp": end.isoformat(), "deletionGracePeriodSeconds": GRACE}
 
 
 def scene() -> Script:
@@ -21,8 +27,8 @@ def scene() -> Script:
 def deleted(script: Script, at: float = 10, *, by: str = "operator", **pod: object) -> Script:
     """A deletion with grace, heard a second late."""
     script.call(at, "delete", "pods", "vod-1", user=by)
-    script.pod(at + 1, "vod-1", metadata=GOING, **pod)  # type: ignore[arg-type]
-    script.pod(at + 5, "vod-1", phase="Failed", metadata=GOING, change=Change.DELETED)
+    script.pod(at + 1, "vod-1", metadata=going(at), **pod)  # type: ignore[arg-type]
+    script.pod(at + 5, "vod-1", phase="Failed", metadata=going(at), change=Change.DELETED)
     return script
 
 
@@ -51,11 +57,21 @@ def test_others_may_delete_what_they_like() -> None:
 def test_the_operator_may_not_hasten_the_end_of_a_pod_that_others_have_deleted() -> None:
     script = scene()
     script.call(10, "delete", "pods", "vod-1", user="admin")
-    script.pod(10, "vod-1", metadata=GOING)
+    script.pod(10, "vod-1", metadata=going(10))
     script.call(12, "delete", "pods", "vod-1")
-    script.pod(13, "vod-1", phase="Failed", metadata=GOING, change=Change.DELETED)
+    script.pod(13, "vod-1", phase="Failed", metadata=going(10), change=Change.DELETED)
     (found,) = work_is_safe.check(script.history())
     assert found.at == BEGIN + 12
+
+
+def test_a_pod_that_was_evicted_may_be_deleted_when_it_has_ended_and_not_before() -> None:
+    for phase, offences in (("Succeeded", 0), ("Running", 1)):
+        script = scene()
+        script.pod(10, "vod-1", metadata=going(10))
+        script.pod(20, "vod-1", metadata=going(10), phase=phase)
+        script.call(21, "delete", "pods", "vod-1")
+        script.pod(22, "vod-1", metadata=going(10), phase="Failed", change=Change.DELETED)
+        assert len(work_is_safe.check(script.history())) == offences
 
 
 def test_a_deletion_that_was_refused_harms_nobody() -> None:
@@ -130,6 +146,6 @@ def test_an_abort_is_fine_after_the_time_to_drain_without_a_job_or_when_the_pool
     elif way == "idle":
         script.done(50, "job", "vod-1")
     else:
-        script.pool(50, metadata=dict(GOING), lifecycle={"drainTimeoutSeconds": 100, "deletionPolicy": "Abort"})
+        script.pool(50, metadata=going(50), lifecycle={"drainTimeoutSeconds": 100, "deletionPolicy": "Abort"})
     script.event(at, "Any", "pod vod-1 is told")
     assert work_is_safe.check(ordered(script, "abort", at=at).history()) == []

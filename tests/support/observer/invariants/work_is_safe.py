@@ -40,10 +40,19 @@ def _as_deleted(history: History, call: ApiCall, deletes: list[ApiCall]) -> Json
     """
     versions = [version for version in history.of(Kind.POD) if version.name == call.name]
     first = next(other for other in deletes if other.name == call.name and not other.failed)
-    if first is call:
-        went = [version for version in versions if version.change is Change.DELETED or objects.going(version.body)]
+    went = [version for version in versions if version.change is Change.DELETED or objects.going(version.body)]
+    if first is call and not (went and _went_before(went[0].body, call)):
         return went[0].body if went else _last(versions)
     return _last([version for version in versions if version.at <= call.at + _HEARD_SECONDS])
+
+
+def _went_before(pod: Json, call: ApiCall) -> bool:
+    """It was going already when the call came: an eviction is no call to delete."""
+    if not objects.going(pod):
+        return False
+    metadata = pod["metadata"]
+    end = datetime.fromisoformat(metadata["deletionTimestamp"]).timestamp()
+    return bool(end - metadata.get("deletionGracePeriodSeconds", 0) < call.at - 2 * _CLOCK_SECONDS)
 
 
 def _last(versions: list[Version]) -> Json | None:
