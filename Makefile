@@ -66,10 +66,12 @@ bench: setup testbed ## Benchmarks with bounds
 unit contract: OPTIONS := --numprocesses=4 --dist=loadfile
 # They mostly wait: for time limits, for backoffs.
 faults: OPTIONS := --numprocesses=$(SIDE_BY_SIDE) --dist=loadgroup
-# Untraced: two hundred operators keep the processors busy as it is, and what they run the other levels cover.
-faults: RUN = pytest
+# Untraced: figures would not be the operator's, and two hundred of them keep the processors busy as it is.
+faults bench: RUN = pytest
 # The figures are what it is for.
 bench: OPTIONS := --capture=no
+# Two control planes, a file at a time.
+cluster: OPTIONS := --numprocesses=2 --dist=loadfile
 $(LEVELS):
 	@echo "==> $@"
 	@$(BIN)/python -m $(RUN) tests/$@ $(OPTIONS) $(PYTEST_ARGS)
@@ -95,9 +97,11 @@ test: lint ## Everything: gates, then all levels of test, then coverage
 	@$(MAKE) --no-print-directory coverage
 
 .PHONY: soak
+soak: SOAK := RUNNERPOOL_SOAK=1 $(BIN)/python -m pytest tests/soak tests/faults tests/bench
 soak: setup testbed ## Tests that take long, in real time; writes docs/soak.md
 	@rm -rf build/soak
-	@RUNNERPOOL_SOAK=1 $(BIN)/python -m pytest tests/soak tests/faults tests/e2e tests/bench -m soak --override-ini=log_cli=true --log-cli-level=INFO $(PYTEST_ARGS)
+	@$(SOAK) -m "soak and not (e2e or bench)" --numprocesses=4 --dist=loadgroup $(PYTEST_ARGS)
+	@$(SOAK) -m "soak and (e2e or bench)" $(PYTEST_ARGS)
 	@$(BIN)/python -m support.soak
 
 .PHONY: generate

@@ -23,7 +23,7 @@ from support.stage.waiting import until
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(400)]
 
-TRIES = 10
+TRIES = 6
 ALLOWANCE_SECONDS = 1.0
 LOOPBACK = "127.0.0.1"
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from support.soak.switch import SOAKING
 from support.stage.agentlog import AgentLog, followed
 from support.stage.figures import when
 from support.stage.fixtures import SiteMaker
 from support.stage.kube import end, kubectl_process
+from support.stage.node_drain import choose_for_drain
 from support.stage.pools import WEB_VIDEO
 from support.stage.site import Site, now
 from support.stage.waiting import until
@@ -27,9 +27,6 @@ DRAIN_TIMEOUT_SECONDS = 20
 # The agent keeps 30 s of the grace for handing jobs back, and needs 15 s before that to drain at all.
 SHORT_GRACE_SECONDS = 50
 DRAIN_CUT = 5
-# A pod has 600 s of grace. In the soak the job takes longer than that and is handed back; else it is finished.
-DEFAULTS_JOB_SECONDS = 1200 if SOAKING else 25
-_ONLY_CHOSEN = "--pod-selector=tests/evict=this"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,24 +60,6 @@ def test_a_pod_that_must_go_finishes_its_job_if_it_may_and_gives_it_back_in_time
     assert (impatient.reclaims, impatient.errors, impatient.orphans) == (0, 0, ())
 
 
-@pytest.mark.soak
-@pytest.mark.timeout(DEFAULTS_JOB_SECONDS + 420)
-def test_a_node_is_drained_within_15_minutes_with_the_defaults_whatever_the_job(
-    here: Site, counted: dict[str, int]
-) -> None:
-    # What happens when the pool is deleted is no part of it; a job that was handed back would hold it.
-    here.create_pool(job_types=(WEB_VIDEO,), max_replicas=1, env=SLOW, lifecycle={"deletionPolicy": "Abort"})
-    (job,) = here.enqueue(1, seconds=DEFAULTS_JOB_SECONDS)
-    pod = here.await_holders([job])[job]
-    begun = now()
-    drain(here, pod, "--timeout=15m")
-    counted["seconds that the drain took"] = round(now() - begun)
-    steps = here.steps(job)
-    assert (steps.count("watchdog"), here.server.client.statistics().orphans) == (0, ())
-    assert steps.count("abort" if SOAKING else "completed") == 1
-    assert steps.count("completed" if SOAKING else "abort") == 0
-
-
 Order = Callable[[Site, str], None]
 
 
@@ -109,33 +88,15 @@ def delete(site: Site, pod: str) -> None:
     site.kubectl("delete", "pod", pod, "--wait=false")
 
 
-def drain(site: Site, pod: str, *options: str) -> None:
-    """`kubectl drain` as an administrator gives it, but for one pod, until the pod has gone."""
-    node = _chosen(site, pod)
-    try:
-        site.kubectl("drain", node, "--delete-emptydir-data", _ONLY_CHOSEN, *options)
-    finally:
-        site.cluster.kubectl("uncordon", node)
-
-
 def evict(site: Site, pod: str) -> None:
-    """The same, but only until it has begun; then the node is free again."""
-    node = _chosen(site, pod)
-    options = ("--delete-emptydir-data", _ONLY_CHOSEN, "--timeout=150s")
-    draining = kubectl_process(site.cluster, "drain", node, *options, output=subprocess.DEVNULL)
+    """`kubectl drain` as an administrator gives it, but for one pod; the node is free again once it has begun."""
+    node, options = choose_for_drain(site, pod)
+    draining = kubectl_process(site.cluster, "drain", node, *options, "--timeout=150s", output=subprocess.DEVNULL)
     try:
         until(lambda: _deleted(site, pod), f"the eviction of pod {pod}", seconds=20, evidence=draining.poll)
     finally:
         end(draining)
         site.cluster.kubectl("uncordon", node)
-
-
-def _chosen(site: Site, pod: str) -> str:
-    """The pod's node; from now on a drain of it takes this pod alone."""
-    site.kubectl("label", "pod", pod, "tests/evict=this")
-    heard = site.pod(pod)
-    assert heard is not None
-    return str(heard["spec"]["nodeName"])
 
 
 def _deleted(site: Site, pod: str) -> bool:

@@ -30,6 +30,17 @@ def pytest_configure_node(node: Any) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that may take longest first, so that none of them is left to run alone at the end."""
+    items.sort(key=_patience, reverse=True)
+
+
+def _patience(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker else 0.0
+
+
 @pytest.fixture(scope="session")
 def shared_cluster(pytestconfig: pytest.Config) -> LocalCluster:
     """The run's one control plane, with three KWOK nodes and our CRD."""

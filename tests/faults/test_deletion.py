@@ -27,7 +27,7 @@ from support.reliability.case import Case
 from support.stage.kube import Json
 from support.stage.pools import WEB_VIDEO
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 _PENDING = 1
 _OUT_OF_REACH = [

@@ -15,7 +15,7 @@ from support.faults.staging import StageMaker
 from support.faults.workers import at_work
 from support.reliability.case import Case
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180), pytest.mark.fault("R53")]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300), pytest.mark.fault("R53")]
 
 GRACE_SECONDS = 5
 _MOST_SECONDS = GRACE_SECONDS + 60.0
