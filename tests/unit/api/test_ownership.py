@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runnerpool.api.names import MAX_POOL_NAME_LENGTH
-from runnerpool.api.ownership import MAX_LENGTH, OwnershipMark, parse_mark
+from runnerpool.api.ownership import MAX_LENGTH, OwnershipMark, belongs, parse_mark
 
 MARK = OwnershipMark(
     cluster_id="5f0c7b2e-1111-4222-8333-444455556666",
@@ -84,3 +84,17 @@ def test_a_mark_too_long_to_be_one_is_not_even_looked_at():
 def test_a_part_that_could_not_be_read_back_is_refused(part):
     with pytest.raises(ValueError, match="namespace must be 1 to 128"):
         replace(MARK, namespace=part)
+
+
+@pytest.mark.parametrize(
+    ("description", "found"),
+    [
+        (MARK.text(), True),
+        (replace(MARK, cluster_id="another").text(), False),
+        (replace(MARK, pool_uid="another").text(), False),
+        (f"{MARK.text()} edited by hand", False),
+        (None, False),
+    ],
+)
+def test_a_runner_belongs_to_the_pool_whose_mark_it_bears_in_this_cluster(description, found):
+    assert belongs(description, cluster_id=MARK.cluster_id, pool_uid=MARK.pool_uid) is found

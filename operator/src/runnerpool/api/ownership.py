@@ -61,3 +61,9 @@ def parse_mark(description: str | None) -> OwnershipMark | None:
         return None
     mark = OwnershipMark(**found.groupdict())
     return mark if mark.text() == description else None
+
+
+def belongs(description: str | None, *, cluster_id: str, pool_uid: str) -> bool:
+    """Whether a runner with this description is one of the pool's, as only its mark can tell."""
+    mark = parse_mark(description)
+    return mark is not None and (mark.cluster_id, mark.pool_uid) == (cluster_id, pool_uid)

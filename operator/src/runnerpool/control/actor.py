@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runnerpool.api import names
-from runnerpool.api.ownership import parse_mark
+from runnerpool.api.ownership import belongs
 from runnerpool.api.pool import Pool
 from runnerpool.api.reasons import Reason
 from runnerpool.cluster.errors import ClusterError, Conflict, NotFound
@@ -170,8 +170,7 @@ class Actor:
 
     def _is_ours(self, row: RunnerAccount) -> bool:
         """It bears this pool's mark: a pod whose name somebody has taken on the server was never registered."""
-        mark = parse_mark(row.description)
-        return mark is not None and (mark.cluster_id, mark.pool_uid) == (self._cluster_id, self._pool.uid)
+        return belongs(row.description, cluster_id=self._cluster_id, pool_uid=self._pool.uid)
 
     async def _unregister(self, step: Unregister) -> None:
         if self._link is None:

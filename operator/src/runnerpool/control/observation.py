@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runnerpool.api.ownership import parse_mark
+from runnerpool.api.ownership import belongs
 from runnerpool.api.pool import Pool
 from runnerpool.control.memory import PoolMemory
 from runnerpool.control.ports import ServerLink
@@ -75,10 +75,9 @@ def _server_side(
     queue = reading if isinstance(reading, QueueUnknown) else pool_queue(reading, pool.spec)
     rows = None
     if access.rows is not None:
-        marks = ((row, parse_mark(row.description)) for row in access.rows)
         rows = tuple(
             RunnerRow(id=row.id, name=row.name)
-            for row, mark in marks
-            if mark is not None and mark.cluster_id == cluster_id and mark.pool_uid == pool.uid
+            for row in access.rows
+            if belongs(row.description, cluster_id=cluster_id, pool_uid=pool.uid)
         )
     return queue, rows
