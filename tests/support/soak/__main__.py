@@ -2,12 +2,11 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
+from support.packaging.paths import ROOT
 from support.soak.page import page
 from support.soak.record import read
 
-ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "soak.md"
 
 
