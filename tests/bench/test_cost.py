@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from support.background import Background
 from support.faults.api_request import WRITES
-from support.faults.background import Background
 from support.faults.process_usage import MIB, cpu_seconds, resident_bytes
 from support.faults.server import PeerTubeHere, peertube_here
 from support.faults.shared_cluster import start_for

@@ -16,7 +16,7 @@ from peers.peertube.faults import ADMINISTRATION
 from peers.peertube.server import running
 from peers.peertube.simulation import Simulation
 from peers.peertube.tls import TlsFiles
-from support.faults.background import Background
+from support.background import Background
 from support.faults.bystanders import (
     TELL_SECONDS,
     heals_and_serves,

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from support.background import Background
 from support.cluster.local import LocalCluster
 from support.cluster.namespaces import temporary_namespace
-from support.faults.background import Background
 from support.faults.pod_player import PodPlayer
 from support.faults.script import FOREVER, Script
 from support.faults.server import PeerTubeHere, peertube_here

@@ -16,10 +16,10 @@ import aiohttp
 import trustme
 from aiohttp import web
 
+from support.background import Background
 from support.faults.api_effects import CallAt, Effect, Hang, error_event
 from support.faults.api_forwarding import Passage, Upstream
 from support.faults.api_request import EVERYTHING, WRITES, ApiRequest, Match, Recorded, parse
-from support.faults.background import Background
 
 _ADDRESS = "127.0.0.1"
 _LONGEST_BODY = 1 << 24

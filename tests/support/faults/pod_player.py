@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 
-from support.faults.background import Background
+from support.background import Background
 from support.faults.pod_api import PodApi
 from support.faults.pod_life import PodLife
 from support.faults.pod_status import End, Json

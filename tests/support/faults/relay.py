@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from support.faults.background import Background
+from support.background import Background
 from support.stage.operator_process import LOOPBACK
 
 _PIECE_BYTES = 65536

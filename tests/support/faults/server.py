@@ -11,7 +11,7 @@ from peers.peertube.profile import PEERTUBE_8_2, ServerProfile
 from peers.peertube.server import RunningServer, serving
 from peers.peertube.simulation import Settings, Simulation
 from peers.peertube.tls import TlsFiles
-from support.faults.background import Background
+from support.background import Background
 from support.stage.operator_process import LOOPBACK, free_port
 from support.stage.peertube import OPEN_STATES
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from peers.peertube.profile import PEERTUBE_8_2, ServerProfile
+from support.background import Background
 from support.cluster import kubeconfig
 from support.cluster.local import LocalCluster
 from support.faults.api_proxy import ApiProxy
 from support.faults.api_request import Recorded
-from support.faults.background import Background
 from support.faults.pod_player import PodPlayer
 from support.faults.rights import NamespacedRights
 from support.faults.server import PeerTubeHere, peertube_here

@@ -7,20 +7,17 @@
 When the block ends, what was seen is judged; an invariant that did not hold fails the test.
 """
 
-import asyncio
-import concurrent.futures
 import math
-import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
+from support.background import Background
 from support.cluster.backends import ClusterBackend
 from support.observer import apiserver, places
 from support.observer.audit import AuditLog
@@ -31,11 +28,6 @@ from support.observer.server_watch import ObservedServer
 
 OPERATOR_USER = "system:serviceaccount:runnerpool-system:runnerpool"
 
-Result = TypeVar("Result")
-
-_CALL_SECONDS = 60.0
-# A closed TLS connection still takes a few rounds of its loop to be gone; cut short, it is reported as a leak.
-_LAST_CLOSE_SECONDS = 0.1
 _opened = count()
 # Who looks at each server now, observers of other clusters among them: its jobs are shared among all their pools.
 _watchers: WeakKeyDictionary[ObservedServer, set[Scope]] = WeakKeyDictionary()
@@ -72,9 +64,8 @@ class Observer:
         self._steady: list[Span] = []
         self.calls_a_minute = 6.0
         next(_opened)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="observer", daemon=True)
-        self._thread.start()
+        self._ends = ExitStack()
+        self._background = self._ends.enter_context(Background())
         self._http = apiserver.client(cluster.kubeconfig)
 
     @contextmanager
@@ -83,12 +74,12 @@ class Observer:
         scope = Scope(self._http, namespace, peertube)
         self._scopes[namespace] = scope
         with _sharing(peertube, scope):
-            self._await(scope.start())
+            self._background.call(scope.start())
             try:
                 yield
                 self.look_around(namespace)
             finally:
-                self._await(scope.stop())
+                self._background.call(scope.stop())
 
     @contextmanager
     def suspended(self, *invariants: Invariant, because: str) -> Iterator[None]:
@@ -123,7 +114,7 @@ class Observer:
 
     def look_around(self, namespace: str) -> None:
         """Keep what stands now in etcd, in processes and in metrics, so that secrets are looked for in it."""
-        self.keep(namespace, self._await(places.look(self._http, self.cluster, namespace)))
+        self.keep(namespace, self._background.call(places.look(self._http, self.cluster, namespace)))
 
     def versions(self, namespace: str) -> list[Version]:
         """All that was heard so far of a namespace."""
@@ -139,11 +130,8 @@ class Observer:
 
     def close(self) -> None:
         """End; what was seen stays."""
-        self._await(self._http.aclose())
-        self._await(asyncio.sleep(_LAST_CLOSE_SECONDS))
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._background.call(self._http.aclose())
+        self._ends.close()
 
     def _history(self, scope: Scope) -> History:
         return History(
@@ -170,10 +158,6 @@ class Observer:
             return None
         answered = (call for call in self._api_calls() if call.namespace == namespace) if self._api_calls else ()
         return sorted([*self._audit.calls(namespace), *answered], key=lambda call: call.at)
-
-    def _await(self, work: Coroutine[Any, Any, Result]) -> Result:
-        done: concurrent.futures.Future[Result] = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return done.result(_CALL_SECONDS)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from aiohttp import web
 
+from support.background import Background
 from support.faults.api_effects import (
     Delay,
     Drop,
@@ -29,7 +30,6 @@ from support.faults.api_request import (
     STATUS_WRITES,
     WATCHES,
 )
-from support.faults.background import Background
 from support.stage.waiting import until
 
 PODS = "/api/v1/namespaces/media/pods"
