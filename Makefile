@@ -34,6 +34,10 @@ setup: $(VENV)/installed ## Make the Python environment
 testbed: setup ## Build or fetch what the local cluster needs (Kubernetes, node packages, base images)
 	@$(BIN)/python -m support.cluster build
 
+.PHONY: video
+video: setup # FFmpeg alone: tests without a cluster need it, too
+	@$(BIN)/python -m support.cluster video
+
 .PHONY: demo
 demo: setup ## Show the main job: a local cluster, a simulated PeerTube, real video (KEEP=1 leaves it standing)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
@@ -55,8 +59,8 @@ lint: setup ## All static gates
 	@$(BIN)/hadolint operator/Containerfile runner_image/Containerfile
 
 .PHONY: $(LEVELS)
-unit: setup ## Fast tests of the code alone, and of the packaging
-contract: setup ## Tests against recordings, the simulated PeerTube and the stand-in runner, on loopback
+unit: setup video ## Fast tests of the code alone, and of the packaging
+contract: setup video ## Tests against recordings, the simulated PeerTube and the stand-in runner, on loopback
 cluster: setup testbed ## Tests on a real API server
 faults: setup testbed ## Fault tests, side by side in namespaces of one API server
 e2e: setup testbed ## Tests on a real node with real video

@@ -1,4 +1,4 @@
-"""The test bed for people: `python -m support.cluster build|up|down|env|load|list`."""
+"""The test bed for people: `python -m support.cluster build|video|up|down|env|load|list`."""
 
 import argparse
 import shlex
@@ -11,13 +11,17 @@ from support.cluster.errors import ClusterError
 from support.cluster.images import archived
 from support.cluster.local import LocalCluster
 from support.cluster.paths import binary_directory
-from support.cluster.preparation import prepare
+from support.cluster.preparation import prepare, prepare_video
 
 _DEFAULT_NAME = "local"
 
 
 def build(_: argparse.Namespace) -> None:
     prepare(node=True)
+
+
+def video(_: argparse.Namespace) -> None:
+    prepare_video()
 
 
 def up(options: argparse.Namespace) -> None:
@@ -48,6 +52,7 @@ def list_clusters(_: argparse.Namespace) -> None:
 
 _COMMANDS: Mapping[str, tuple[Callable[[argparse.Namespace], None], str]] = {
     "build": (build, "build and install what is missing: Go programs, packages, base images"),
+    "video": (video, "install FFmpeg, which tests without a cluster need, too"),
     "up": (up, "start a cluster that stands until `down`, and print what a shell needs to use it"),
     "down": (down, "stop it, and remove all but its logs"),
     "env": (env, 'print what a shell needs to use it: eval "$(python -m support.cluster env)"'),

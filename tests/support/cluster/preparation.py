@@ -12,3 +12,12 @@ def prepare(*, node: bool) -> None:
     toolchain.ensure()
     if node:
         bases.build_all()
+
+
+def prepare_video() -> None:
+    """Install FFmpeg, if this machine lacks it: tests that need no cluster make and read real video, too.
+
+    Raises:
+        ClusterError: it cannot be had here; the message says why.
+    """
+    packages.ensure(packages.VIDEO)
