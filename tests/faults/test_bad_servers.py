@@ -18,6 +18,8 @@ from peers.peertube.simulation import Simulation
 from peers.peertube.tls import TlsFiles
 from support.background import Background
 from support.faults.bystanders import (
+    IDLE_SECONDS,
+    IDLE_SECONDS_AT_TIME_LIMITS,
     TELL_SECONDS,
     heals_and_serves,
     is_told_and_touches_nothing,
@@ -48,10 +50,14 @@ class Bad:
     reason: str
     options: dict[str, Any] = field(default_factory=dict)
     told_within: float = TELL_SECONDS
+    idle_seconds: int = IDLE_SECONDS
 
 
 def _slow(kind: str, **options: Any) -> Bad:
-    return Bad(kind=kind, reason="ServerTimeout", options=options, told_within=TELL_SECONDS + _CALL_SECONDS)
+    return Bad(
+        kind=kind, reason="ServerTimeout", options=options, told_within=TELL_SECONDS + _CALL_SECONDS,
+        idle_seconds=IDLE_SECONDS_AT_TIME_LIMITS,
+    )  # fmt: skip
 
 
 def _case(name: str, study: str, bad: Bad) -> Any:
@@ -86,7 +92,7 @@ def background() -> Iterator[Background]:
 def test_a_bad_answer_is_told_by_its_cause_touches_no_pod_is_not_repeated_and_heals(
     faults: FaultStage, case: Case, bad: Bad
 ) -> None:
-    pods = one_busy_one_idle(faults, case)
+    pods = one_busy_one_idle(faults, case, idle_seconds=bad.idle_seconds)
     canary = faults.server.client.put_in_fault(bad.kind, path=ADMINISTRATION, **bad.options)
     case.begins()
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from runnerpool.api import names
+from runnerpool.api.failure_causes import FailureCause
 from runnerpool.api.parsing import parse_pool
 from runnerpool.api.pool import Pool
 from runnerpool.api.reasons import Reason
@@ -82,7 +83,10 @@ def make_pod(ordinal: int, stage: PodStage = PodStage.READY, **fields: Any) -> R
         "has_run": stage is not PodStage.GATED,
         "template_hash": TEMPLATE,
         "build_hash": BUILD,
+        "started": stage is PodStage.READY,
     }
+    if stage is PodStage.ENDED and not fields.get("succeeded"):
+        defaults["failure"] = FailureCause.RUNNER_CRASHED
     return RunnerPod(
         name=pod_called(ordinal), uid=f"uid-{ordinal}", ordinal=ordinal, stage=stage, **(defaults | fields)
     )

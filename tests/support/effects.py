@@ -11,6 +11,7 @@ from runnerpool.planning.plan import (
     Create,
     Discard,
     Drain,
+    ForceDelete,
     Mark,
     Plan,
     ReleaseReserved,
@@ -18,6 +19,7 @@ from runnerpool.planning.plan import (
     RemoveFinalizer,
     Reserve,
     Step,
+    Stop,
     Unregister,
 )
 from runnerpool.planning.planner import plan
@@ -60,16 +62,18 @@ def unfinished(snapshot: PoolSnapshot) -> set[int]:
 
 
 def lived_on(snapshot: PoolSnapshot, by: timedelta) -> PoolSnapshot:
-    """Some time later: all pods are ready, all drains are over, no job has come or ended."""
+    """Some time later: all pods are ready, all drains are over, no job has come or ended, and none lies."""
     now = snapshot.now + by
     staying = [pod for pod in snapshot.pods if pod.may_take_work or pod.stage is PodStage.ENDED]
     pods = tuple(
-        replace(pod, stage=PodStage.READY, ready_since=now, has_run=True) if pod.stage is PodStage.STARTING else pod
+        replace(pod, stage=PodStage.READY, ready_since=now, has_run=True, started=True)
+        if pod.stage is PodStage.STARTING
+        else pod
         for pod in staying
     )
     gone = {pod.name for pod in snapshot.pods} - {pod.name for pod in pods}
     held = Counter({name: jobs for name, jobs in snapshot.queue.held.items() if name not in gone})
-    return replace(snapshot, now=now, pods=pods, queue=replace(snapshot.queue, held=held))
+    return replace(snapshot, now=now, pods=pods, queue=replace(snapshot.queue, held=held, pending_since={}))
 
 
 def apply(snapshot: PoolSnapshot, step: Step) -> PoolSnapshot:
@@ -80,11 +84,9 @@ def apply(snapshot: PoolSnapshot, step: Step) -> PoolSnapshot:
             changed = _create(snapshot, step.ordinal)
         case Complete():
             changed = _with_row(_changed(snapshot, step.pod, stage=PodStage.STARTING), step.pod)
-        case Drain():
-            changed = _changed(snapshot, step.pod, drain_order=step.order, drain_since=snapshot.now)
-        case Mark():
-            changed = _changed(snapshot, step.pod, evictable=step.evictable)
-        case Discard() | Remove():
+        case Drain() | Mark() | Stop():
+            changed = _changed(snapshot, step.pod, **_fields(snapshot, step))
+        case Discard() | Remove() | ForceDelete():
             changed = _without_rows(replace(snapshot, pods=_others(snapshot, step.pod)), name=step.pod)
         case Unregister():
             changed = _without_rows(snapshot, row_id=step.row_id)
@@ -94,6 +96,13 @@ def apply(snapshot: PoolSnapshot, step: Step) -> PoolSnapshot:
         case RemoveFinalizer():
             changed = replace(snapshot, pool=snapshot.pool.model_copy(update={"has_finalizer": False}))
     return changed
+
+
+def _fields(snapshot: PoolSnapshot, step: Drain | Mark | Stop) -> dict[str, object]:
+    """What of its pod a step changes."""
+    if isinstance(step, Drain):
+        return {"drain_order": step.order, "drain_since": snapshot.now, "drain_reason": str(step.reason)}
+    return {"evictable": step.evictable} if isinstance(step, Mark) else {"deleting": True}
 
 
 def _reserve(snapshot: PoolSnapshot, ordinals: tuple[int, ...]) -> PoolSnapshot:

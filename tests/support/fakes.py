@@ -53,6 +53,7 @@ class FakeCluster:
         self.events: list[Mapping[str, Any]] = []
         self.status_writes: list[Mapping[str, Any]] = []
         self.calls: list[str] = []
+        self.forced: list[str] = []
         self.fail: dict[str, BaseException] = {}
         self.refuse: dict[str, BaseException] = {}
         self.hide_once = False
@@ -102,12 +103,14 @@ class FakeCluster:
         self._called("ungate_pod")
         del self._pod(name, uid)["spec"]["schedulingGates"]
 
-    async def order_drain(self, namespace: str, name: str, uid: str, *, order: str, since: datetime | None) -> None:
+    async def order_drain(
+        self, namespace: str, name: str, uid: str, *, order: str, since: datetime, reason: Reason
+    ) -> None:
         self._called("order_drain")
         annotations = self._pod(name, uid)["metadata"].setdefault("annotations", {})
         annotations[names.ANNOTATION_DRAIN] = order
-        if since is not None:
-            annotations[names.ANNOTATION_DRAIN_SINCE] = format_time(since)
+        annotations[names.ANNOTATION_DRAIN_SINCE] = format_time(since)
+        annotations[names.ANNOTATION_DRAIN_REASON] = str(reason)
 
     async def mark_pod(self, namespace: str, name: str, uid: str, *, evictable: bool) -> None:
         self._called("mark_pod")
@@ -117,8 +120,10 @@ class FakeCluster:
         self._called("pod_controller")
         return observe.controller_uid(self.pods[name]) or "" if name in self.pods else None
 
-    async def delete_pod(self, namespace: str, name: str, uid: str) -> None:
+    async def delete_pod(self, namespace: str, name: str, uid: str, *, force: bool = False) -> None:
         self._called("delete_pod")
+        if force:
+            self.forced.append(name)
         if name in self.pods:
             self._pod(name, uid)
             del self.pods[name]
@@ -192,9 +197,29 @@ class FakeCluster:
         condition = {"type": "Ready", "status": "True", "lastTransitionTime": moment}
         self.pods[name]["status"] = {"phase": "Running", "conditions": [condition]}
 
+    def lose_readiness(self, name: str) -> None:
+        """The agent is up, and its readiness probe fails from now on."""
+        conditions = [
+            {"type": kind, "status": "False", "lastTransitionTime": format_time(self._clock.now())}
+            for kind in ("Ready", "ContainersReady")
+        ]
+        self.pods[name]["spec"]["nodeName"] = "node-1"
+        self.pods[name]["status"] = {
+            "phase": "Running",
+            "conditions": conditions,
+            "containerStatuses": [{"started": True, "state": {"running": {}}}],
+        }
+
+    def annotations(self, name: str) -> dict[str, str]:
+        return dict(self.pods[name]["metadata"].get("annotations") or {})
+
     def end(self, name: str, *, succeeded: bool = True) -> None:
-        """The agent exits."""
-        self.pods[name]["status"] = {"phase": "Succeeded" if succeeded else "Failed"}
+        """The agent exits: with 0, or since its runner has crashed too often."""
+        ended = {"exitCode": 0 if succeeded else 4, "finishedAt": format_time(self._clock.now())}
+        self.pods[name]["status"] = {
+            "phase": "Succeeded" if succeeded else "Failed",
+            "containerStatuses": [{"state": {"terminated": ended}}],
+        }
 
     def delete_pool(self) -> None:
         """`kubectl delete trp`."""
@@ -218,6 +243,7 @@ class FakeRow:
     id: int
     name: str
     description: str
+    last_contact: datetime | None = None
 
 
 @dataclass
@@ -226,6 +252,7 @@ class FakeLink:
 
     reading: ServerReading | QueueUnknown = field(default_factory=lambda: ServerReading(at=START))
     last_known: ServerReading | None = None
+    known_since: datetime | None = START
     rows: tuple[FakeRow, ...] | None = ()
     facts: ServerFacts | None = MODERN
     fail_register: Exception | None = None

@@ -11,7 +11,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from runnerpool.api.failure_causes import FailureCause
 from runnerpool.api.pool import Mode, Pool
+from runnerpool.planning.failures import Failure
 from runnerpool.planning.queue import QueueKnown, QueueReading
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod, RunnerRow
 from support.builders import (
@@ -41,12 +43,21 @@ _MOMENTS = st.sampled_from([ago(second) for second in (-30, 0, 1, 59, 60, 61, 99
 
 
 def _pod(ordinal: int, stage: PodStage, order: str | None, since: datetime | None, **fields: Any) -> RunnerPod:
-    moment = fields.pop("moment")
-    ready_since = moment if stage is PodStage.READY else None
-    drain_since = since if order else None
-    return make_pod(
-        ordinal, stage, created=moment, ready_since=ready_since, drain_order=order, drain_since=drain_since, **fields
-    )
+    moment, ill = fields.pop("moment"), fields.pop("ill")
+    drawn: dict[str, Any] = {
+        "created": moment,
+        "ready_since": moment if stage is PodStage.READY else None,
+        "drain_since": since if order else None,
+    }
+    if stage is not PodStage.ENDED:
+        fields["failure"] = None
+    if stage is not PodStage.STARTING or fields["has_run"]:
+        fields["unschedulable"] = ""
+    if stage is PodStage.STARTING and fields["has_run"]:
+        drawn |= {"unready_since": ill, "started": ill is not None}
+    elif stage is PodStage.STARTING:
+        drawn |= {"scheduled_since": ill}
+    return make_pod(ordinal, stage, drain_order=order, **drawn, **fields)
 
 
 _PODS = st.builds(
@@ -56,6 +67,12 @@ _PODS = st.builds(
     order=st.sampled_from([None, None, None, "drain", "abort", "by hand"]),
     since=st.none() | _MOMENTS,
     moment=_MOMENTS,
+    ill=st.none() | _MOMENTS,
+    lost_since=st.none() | st.none() | _MOMENTS,
+    failure=st.none() | st.sampled_from(FailureCause),
+    drain_reason=st.sampled_from(["", "", "ScaleDown", "Unready"]),
+    stuck=st.sampled_from(["", "", "ErrImagePull"]),
+    unschedulable=st.sampled_from(["", "", "", "no room"]),
     deleting=st.sampled_from([False, False, False, True]),
     has_run=st.booleans(),
     node=st.sampled_from(["", "a", "b"]),
@@ -66,9 +83,10 @@ _PODS = st.builds(
 )
 
 
-def _known(pending: int, holders: Mapping[int, int], children: int, complete: bool) -> QueueKnown:
+def _known(pending: int, holders: Mapping[int, int], children: int, complete: bool, lain: list[datetime]) -> QueueKnown:
     held = {pod_called(ordinal): jobs for ordinal, jobs in holders.items()}
-    return QueueKnown(pending=pending, held=held, waiting_on_work=children, complete=complete)
+    since = {f"job-{number}": moment for number, moment in enumerate(lain[:pending])}
+    return QueueKnown(pending=pending, held=held, waiting_on_work=children, complete=complete, pending_since=since)
 
 
 known_queues: st.SearchStrategy[QueueReading] = st.builds(
@@ -77,6 +95,7 @@ known_queues: st.SearchStrategy[QueueReading] = st.builds(
     holders=st.dictionaries(_ORDINALS, st.integers(min_value=1, max_value=3), max_size=_MOST),
     children=st.integers(min_value=0, max_value=_MOST),
     complete=st.booleans(),
+    lain=st.lists(_MOMENTS, max_size=3),
 )
 unknown_queues: st.SearchStrategy[QueueReading] = st.builds(
     lambda seconds, holders: replace(unknown(seconds=seconds), held={pod_called(ordinal): 1 for ordinal in holders}),
@@ -151,6 +170,13 @@ _ROWS = st.none() | st.lists(_ORDINALS.map(make_row) | st.sampled_from(_ODD_ROWS
 _LATEST_JOBS = st.dictionaries(_ORDINALS.map(pod_called), _MOMENTS, max_size=4)
 
 
+_FAILURES = st.lists(
+    st.builds(Failure, cause=st.sampled_from(FailureCause), count=st.integers(1, 9), last=_MOMENTS),
+    unique_by=lambda failure: failure.cause,
+    max_size=2,
+).map(tuple)
+
+
 def _snapshot(pool: Pool, marks: Mapping[str, Any], **fields: Any) -> PoolSnapshot:
     return PoolSnapshot(now=NOW, pool=pool.model_copy(update=dict(marks)), **fields)
 
@@ -191,6 +217,9 @@ def snapshots(
         facts=_FACTS,
         collided=st.lists(_ORDINALS, max_size=1).map(tuple),
         create_not_before=st.none() | _MOMENTS,
+        failures=_FAILURES,
+        known_since=st.none() | _MOMENTS,
+        breaker_replaced=st.none() | _MOMENTS,
         observed_since=st.sampled_from([ago(90000), ago(50)]),
     )
     return drawn.map(_at_work) if at_work else drawn

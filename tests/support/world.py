@@ -8,19 +8,22 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from runnerpool.api.names import ABORT_ORDER, DRAIN_ORDER
+from runnerpool.api.failure_causes import FailureCause
+from runnerpool.api.names import ABORT_ORDER
 from runnerpool.api.pool import Pool
 from runnerpool.planning.plan import (
     Complete,
     Create,
     Discard,
     Drain,
+    ForceDelete,
     Mark,
     ReleaseReserved,
     Remove,
     RemoveFinalizer,
     Reserve,
     Step,
+    Stop,
     Unregister,
 )
 from runnerpool.planning.queue import QueueKnown
@@ -102,8 +105,7 @@ class World:
                 self._mark(step)
             case Drain():
                 self._drain(step)
-            case Discard() | Remove():
-                self._unregister(name=step.pod)
+            case Stop() | Discard() | Remove() | ForceDelete():
                 self._delete(step)
             case Unregister():
                 self._unregister(number=step.row_id)
@@ -156,14 +158,17 @@ class World:
     def _drain(self, step: Drain) -> None:
         pod = self._same(step.pod, step.uid)
         if pod is not None:
-            since = self.now if step.order == DRAIN_ORDER else pod.drain_since
-            self.pods[pod.name] = replace(pod, drain_order=step.order, drain_since=since)
+            self.pods[pod.name] = replace(
+                pod, drain_order=step.order, drain_since=self.now, drain_reason=str(step.reason)
+            )
 
-    def _delete(self, step: Discard | Remove) -> None:
+    def _delete(self, step: Stop | Discard | Remove | ForceDelete) -> None:
+        if not isinstance(step, Stop):
+            self._unregister(name=step.pod)
         pod = self._same(step.pod, step.uid)
         if pod is None:
             return
-        if pod.stage in {PodStage.GATED, PodStage.ENDED} or not pod.has_run:
+        if isinstance(step, ForceDelete) or pod.stage in {PodStage.GATED, PodStage.ENDED} or not pod.has_run:
             self._vanish(pod)
         else:
             self.pods[pod.name] = replace(pod, deleting=True)
@@ -187,10 +192,13 @@ class World:
     def start(self, name: str) -> None:
         pod = self.pods[name]
         if pod.stage is PodStage.STARTING and pod.template_hash not in self.broken:
-            self.pods[name] = replace(pod, stage=PodStage.READY, ready_since=self.now, has_run=True)
+            self.pods[name] = replace(
+                pod, stage=PodStage.READY, ready_since=self.now, has_run=True, started=True, unready_since=None
+            )
 
     def lose_readiness(self, name: str) -> None:
-        self.pods[name] = replace(self.pods[name], stage=PodStage.STARTING, ready_since=None)
+        pod = self.pods[name]
+        self.pods[name] = replace(pod, stage=PodStage.STARTING, ready_since=None, unready_since=self.now)
 
     def enqueue(self, jobs: int) -> None:
         self.pending += jobs
@@ -234,7 +242,11 @@ class World:
         self.pending += self.held.pop(name, 0)
 
     def _end(self, name: str, *, succeeded: bool) -> None:
-        self.pods[name] = replace(self.pods[name], stage=PodStage.ENDED, succeeded=succeeded, ready_since=None)
+        failure = None if succeeded else FailureCause.RUNNER_CRASHED
+        self.pods[name] = replace(
+            self.pods[name], stage=PodStage.ENDED, succeeded=succeeded, failure=failure, ready_since=None,
+            ended_at=self.now, unready_since=None,
+        )  # fmt: skip
 
     def order_by_hand(self, name: str) -> None:
         if self.pods[name].drain_order is None:

@@ -8,6 +8,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 import runnerpool
 from runnerpool.api.conditions import Condition
+from runnerpool.api.failure_causes import FailureCause
 from runnerpool.api.reasons import Reason
 from runnerpool.planning.plan import Plan
 from runnerpool.planning.queue import QueueKnown
@@ -41,6 +42,10 @@ class Metrics:
         self._oldest = self._gauge("runnerpool_queue_oldest_pending_seconds", "Age of the oldest pending job.")
         self._known = self._gauge("runnerpool_queue_known", "1 if the server's queue could be read, else 0.")
         self._complete = self._gauge("runnerpool_queue_complete", "0 if the queue figures are 'at least', else 1.")
+        self._failed = self._counter(
+            "runnerpool_pods_failed_total", "Pods that failed or were given up as sick.", "cause"
+        )
+        self._unhealthy = self._gauge("runnerpool_unhealthy_replicas", "Pods that look sick.")
         self._steps = self._counter("runnerpool_steps_total", "Steps carried out.", "step", "reason")
         self._passes = self._counter("runnerpool_passes_total", "Passes of observe, plan, act, report.", "result")
         self._pass_seconds = Histogram(
@@ -107,6 +112,11 @@ class Metrics:
         """One step was carried out."""
         self._steps.labels(*key, step, str(reason)).inc()
 
+    def pods_failed(self, key: tuple[str, str], causes: Iterable[FailureCause]) -> None:
+        """Pods that were found failed, or given up as sick: a cause for each."""
+        for cause in causes:
+            self._failed.labels(*key, str(cause)).inc()
+
     def planned(self, snapshot: PoolSnapshot, plan: Plan) -> None:
         """The state that a pass saw, and what it decided."""
         pool = snapshot.pool
@@ -117,6 +127,7 @@ class Metrics:
         for state, count in _counts(snapshot.pods, set(plan.busy)).items():
             self._replicas.labels(*key, state).set(count)
         self._updated.labels(*key).set(_updated(snapshot))
+        self._unhealthy.labels(*key).set(len(plan.sick))
         self._known.labels(*key).set(isinstance(snapshot.queue, QueueKnown))
         if isinstance(snapshot.queue, QueueKnown):
             self._queue(key, snapshot.queue, snapshot.now)

@@ -14,11 +14,13 @@ from support.stage.pools import WEB_VIDEO
 
 TELL_SECONDS = 10.0
 HEAL_SECONDS = 30.0
-# Long enough that the idle pod is not told to go before the fault comes; every fault lasts longer.
+# Long enough that the idle pod is not told to go before the fault is noticed; every fault lasts longer.
 IDLE_SECONDS = 8
-# And a few polls long.
-LASTS_SECONDS = IDLE_SECONDS + 2.0
-_SCALING = {"maxReplicas": 3, "idleSeconds": IDLE_SECONDS}
+"""Unless the fault is one of those that only a time limit shows."""
+IDLE_SECONDS_AT_TIME_LIMITS = 20
+# And a few polls.
+_LONGER_SECONDS = 2.0
+LASTS_SECONDS = IDLE_SECONDS + _LONGER_SECONDS
 _MADE_OR_REMOVED = Match(verbs=frozenset({"create", "delete", "deletecollection"}), target="pods")
 _WORK_SECONDS = 45.0
 
@@ -30,16 +32,19 @@ class Bystanders:
     Attributes:
         uids: by name.
         changes: pods that the operator had asked to be made or removed.
+        idle_seconds: after so long the operator lets an idle pod go.
     """
 
     stage: FaultStage
     uids: Mapping[str, str]
     changes: int
+    idle_seconds: int
 
     @classmethod
-    def of(cls, stage: FaultStage) -> "Bystanders":
+    def of(cls, stage: FaultStage, idle_seconds: int) -> "Bystanders":
         uids = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in stage.pods()}
-        return cls(stage=stage, uids=uids, changes=len(stage.api.writes(_MADE_OR_REMOVED)))
+        changes = len(stage.api.writes(_MADE_OR_REMOVED))
+        return cls(stage=stage, uids=uids, changes=changes, idle_seconds=idle_seconds)
 
     def assert_untouched(self) -> None:
         """None was made, removed or told to go since."""
@@ -49,25 +54,25 @@ class Bystanders:
         assert len(self.stage.api.writes(_MADE_OR_REMOVED)) == self.changes
 
 
-def both_busy(stage: FaultStage, case: Case, **server: Any) -> Bystanders:
+def both_busy(stage: FaultStage, case: Case, *, idle_seconds: int = IDLE_SECONDS, **server: Any) -> Bystanders:
     """A pool `vod` with two pods at work; its `spec.server` is as given."""
     case.watch(stage.observer, stage.namespace)
-    stage.pool(scaling=_SCALING, server=server)
+    stage.pool(scaling={"maxReplicas": 3, "idleSeconds": idle_seconds}, server=server)
     stage.wait_condition("Ready", status="True", within=30)
     # A job in hand is not to go back to the queue because its runner cannot report either.
     stage.server.client.set(watchdog=False)
     stage.player.script = Script(job_seconds=FOREVER)
     stage.server.client.enqueue(WEB_VIDEO, count=2)
     stage.until(lambda: len(stage.player.holding()) == 2, "two pods at work", within=_WORK_SECONDS)
-    return Bystanders.of(stage)
+    return Bystanders.of(stage, idle_seconds)
 
 
-def one_busy_one_idle(stage: FaultStage, case: Case, **server: Any) -> Bystanders:
-    """The same, and then one of the two has finished; it would be told to go in IDLE_SECONDS."""
-    both_busy(stage, case, **server)
+def one_busy_one_idle(stage: FaultStage, case: Case, *, idle_seconds: int = IDLE_SECONDS, **server: Any) -> Bystanders:
+    """The same, and then one of the two has finished; it would be told to go in `idle_seconds`."""
+    both_busy(stage, case, idle_seconds=idle_seconds, **server)
     stage.player.finish(min(stage.player.holding()))
     stage.until(lambda: stage.server.client.statistics().completed == 1, "a finished job", within=_WORK_SECONDS)
-    return Bystanders.of(stage)
+    return Bystanders.of(stage, idle_seconds)
 
 
 def is_told_and_touches_nothing(pods: Bystanders, case: Case, reason: str, *, within: float = TELL_SECONDS) -> str:
@@ -81,7 +86,7 @@ def is_told_and_touches_nothing(pods: Bystanders, case: Case, reason: str, *, wi
     assert told["status"] == "False"
     ready = stage.condition("Ready") or {}
     assert (ready["status"], ready["reason"]) == ("False", reason)
-    time.sleep(max(0.0, begin + LASTS_SECONDS - time.monotonic()))
+    time.sleep(max(0.0, begin + pods.idle_seconds + _LONGER_SECONDS - time.monotonic()))
     assert (stage.condition("QueueReachable") or {})["reason"] == reason
     pods.assert_untouched()
     return str(told["message"])

@@ -158,3 +158,71 @@ def test_a_long_word_is_cut():
     message = '{"cause": "x", "message": "' + "y" * 5000 + '"}'
 
     assert len(ended(containerStatuses=[{"state": {"terminated": {"exitCode": 1, "message": message}}}])) == 300
+
+
+def running(*, ready: str, containers_ready: str, started: bool = True, **metadata):
+    conditions = [
+        {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-11-23T10:00:01Z"},
+        {"type": "Ready", "status": ready, "lastTransitionTime": "2026-11-23T10:10:00Z"},
+        {"type": "ContainersReady", "status": containers_ready, "lastTransitionTime": "2026-11-23T10:10:00Z"},
+    ]
+    container = {"started": started, "state": {"running": {"startedAt": "2026-11-23T10:00:05Z"}}}
+    status = {"phase": "Running", "conditions": conditions, "containerStatuses": [container]}
+    return pod(spec={"nodeName": "n1"}, status=status, **metadata)
+
+
+TEN_PAST = datetime(2026, 11, 23, 10, 10, tzinfo=UTC)
+
+
+def test_a_pod_that_is_up_and_not_ready_tells_since_when():
+    found = seen(running(ready="False", containers_ready="False"))
+
+    assert (found.started, found.unready_since, found.lost_since) == (True, TEN_PAST, None)
+    assert found.scheduled_since == datetime(2026, 11, 23, 10, 0, 1, tzinfo=UTC)
+
+
+def test_a_pod_whose_agent_is_not_up_yet_is_not_unready():
+    found = seen(running(ready="False", containers_ready="False", started=False))
+
+    assert (found.started, found.unready_since) == (False, None)
+
+
+def test_an_agent_that_has_never_been_ready_is_unready_since_its_container_began():
+    item = running(ready="False", containers_ready="False")
+    item["status"]["conditions"][1]["lastTransitionTime"] = "2026-11-23T10:00:01Z"
+
+    assert seen(item).unready_since == datetime(2026, 11, 23, 10, 0, 5, tzinfo=UTC)
+
+
+def test_a_pod_whose_readiness_was_taken_while_its_containers_were_ready_is_on_a_lost_node():
+    assert seen(running(ready="False", containers_ready="True")).lost_since == TEN_PAST
+
+
+def test_a_ready_pod_is_not_lost():
+    found = seen(running(ready="True", containers_ready="True"))
+
+    assert (found.lost_since, found.unready_since) == (None, None)
+
+
+def test_a_pod_past_its_deletion_time_is_lost_since_then():
+    item = running(ready="True", containers_ready="True", deletionTimestamp="2026-11-23T11:00:00Z")
+
+    assert seen(item).lost_since == datetime(2026, 11, 23, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        (
+            {"status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available"},
+            "0/3 nodes are available",
+        ),
+        ({"status": "False", "reason": "Unschedulable"}, "it fits on no node"),
+        ({"status": "False", "reason": "SchedulingGated"}, ""),
+        ({"status": "True"}, ""),
+    ],
+)
+def test_the_scheduler_tells_why_a_pod_fits_nowhere(condition, told):
+    found = seen(pod(status={"phase": "Pending", "conditions": [{"type": "PodScheduled", **condition}]}))
+
+    assert found.unschedulable == told

@@ -23,6 +23,7 @@ class FakeRecorder:
     steps: list[tuple[str, str]] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
     forgotten: list[Any] = field(default_factory=list)
+    failed: list[Any] = field(default_factory=list)
 
     def pass_done(self, key, result, seconds):
         self.results.append(result)
@@ -32,6 +33,9 @@ class FakeRecorder:
 
     def conditions_found(self, key, conditions):
         pass
+
+    def pods_failed(self, key, causes):
+        self.failed += causes
 
     def step_done(self, key, step, reason):
         self.steps.append((step, str(reason)))

@@ -3,9 +3,10 @@ from datetime import timedelta
 
 import pytest
 
+from runnerpool.api.failure_causes import FailureCause
 from runnerpool.api.reasons import Reason
 from runnerpool.control.actor import Trouble
-from runnerpool.control.backoff import AFTER_FAILED_PODS, AFTER_REFUSED_CREATIONS, Backoff
+from runnerpool.control.backoff import AFTER_REFUSED_CREATIONS
 from runnerpool.control.memory import PoolMemory
 from runnerpool.planning.plan import Create
 from runnerpool.planning.snapshot import PodStage, RunnerPod
@@ -15,28 +16,11 @@ POD = RunnerPod(name="vod-0a1b2-1", uid="u1", ordinal=1, created=START, stage=Po
 REFUSED = Trouble(
     step=Create(ordinal=1, reason=Reason.RESERVED, message="made"), reason=Reason.QUOTA_EXCEEDED, message="no room"
 )
-FAILED = replace(POD, stage=PodStage.ENDED, ready_since=None)
+FAILED = replace(POD, stage=PodStage.ENDED, ready_since=None, failure=FailureCause.RUNNER_CRASHED, ended_at=START)
 
 
 def after(seconds: float):
     return START + timedelta(seconds=seconds)
-
-
-def test_the_first_failure_is_answered_at_once():
-    assert Backoff(delays=AFTER_FAILED_PODS).failed(START).not_before == START
-
-
-def test_without_a_failure_nothing_is_held_back():
-    assert Backoff(delays=AFTER_FAILED_PODS).not_before is None
-
-
-@pytest.mark.parametrize(("failures", "delay"), [(2, 5), (3, 10), (6, 80), (8, 300), (50, 300)])
-def test_failures_in_a_row_are_answered_ever_later_up_to_five_minutes(failures, delay):
-    backoff = Backoff(delays=AFTER_FAILED_PODS)
-    for _ in range(failures):
-        backoff = backoff.failed(START)
-
-    assert backoff.not_before == after(delay)
 
 
 def test_refused_creations_are_tried_again_soon_enough_to_notice_a_cure_within_half_a_minute():
@@ -64,42 +48,59 @@ def test_a_pod_is_idle_from_the_first_look_that_finds_no_job_on_it():
     assert memory.last_job_seen == {POD.name: after(10)}
 
 
+def counts(memory):
+    return [failure.count for failure in memory.failures]
+
+
 def test_a_failed_pod_counts_once_however_often_it_is_seen():
     memory = PoolMemory()
 
-    for seconds in range(5):
-        memory.note_pods([FAILED], after(seconds))
+    memory.note_pods([FAILED], START)
+    assert memory.new_failures == [FailureCause.RUNNER_CRASHED]
+    memory.note_pods([FAILED], after(1))
 
-    assert memory.pods_failed.failures == 1
+    assert counts(memory) == [1]
+    assert memory.new_failures == []
+    assert memory.last_end == "vod-0a1b2-1: nobody told how it ended"
 
 
-def test_pods_that_fail_one_after_the_other_hold_the_next_back():
+def test_pods_that_fail_one_after_the_other_are_a_row():
     memory = PoolMemory()
 
     memory.note_pods([FAILED], START)
-    memory.note_pods([replace(FAILED, uid="u2")], after(3))
+    memory.note_pods([FAILED, replace(FAILED, uid="u2", created=after(1))], after(3))
 
-    assert memory.create_not_before == after(8)
+    assert counts(memory) == [2]
 
 
-def test_a_pod_that_stays_ready_for_a_minute_ends_the_row_of_failures():
+def test_a_pod_made_after_a_failure_that_stays_ready_for_a_minute_ends_the_row():
+    memory = PoolMemory()
+    memory.note_pods([FAILED], START)
+    new = replace(POD, uid="u2", created=after(1), ready_since=after(1))
+
+    memory.note_pods([new], after(60))
+    assert counts(memory) == [1]
+
+    memory.note_pods([new], after(61))
+    assert counts(memory) == []
+
+
+def test_a_pod_that_was_there_before_the_failure_proves_nothing():
+    memory = PoolMemory()
+    memory.note_pods([FAILED], after(1))
+
+    memory.note_pods([POD], after(600))
+
+    assert counts(memory) == [1]
+
+
+def test_a_pod_made_after_a_failure_that_drains_ends_the_row():
     memory = PoolMemory()
     memory.note_pods([FAILED], START)
 
-    memory.note_pods([replace(POD, ready_since=after(0))], after(59))
-    assert memory.pods_failed.failures == 1
+    memory.note_pods([replace(FAILED, uid="u2", created=after(1), succeeded=True, failure=None)], after(2))
 
-    memory.note_pods([replace(POD, ready_since=after(0))], after(60))
-    assert memory.create_not_before is None
-
-
-def test_a_drained_pod_ends_the_row_of_failures():
-    memory = PoolMemory()
-    memory.note_pods([FAILED], START)
-
-    memory.note_pods([replace(FAILED, uid="u2", succeeded=True)], after(1))
-
-    assert memory.create_not_before is None
+    assert counts(memory) == []
 
 
 @pytest.mark.parametrize("told", [{"drain_order": "abort"}, {"deleting": True}])
@@ -108,7 +109,39 @@ def test_a_pod_that_was_told_to_go_before_its_jobs_ended_is_no_failure(told):
 
     memory.note_pods([replace(FAILED, **told)], START)
 
-    assert memory.create_not_before is None
+    assert counts(memory) == []
+
+
+TOLD = {"failures": [{"cause": "RunnerCrashed", "count": 3, "lastTime": "2026-11-23T12:00:00Z"}]}
+
+
+def test_an_earlier_process_failures_are_recalled_once():
+    memory = PoolMemory()
+
+    memory.recall(TOLD, after(60))
+    memory.recall({}, after(60))
+
+    assert counts(memory) == [3]
+
+
+def test_an_unknown_cause_or_time_in_the_status_is_passed_over():
+    memory = PoolMemory()
+
+    memory.recall(
+        {"failures": [{**TOLD["failures"][0], "cause": "Bad"}, {**TOLD["failures"][0], "lastTime": "x"}]}, START
+    )
+
+    assert memory.failures == ()
+
+
+def test_a_pod_that_an_earlier_process_counted_is_not_counted_again():
+    memory = PoolMemory()
+    memory.recall(TOLD, after(60))
+
+    memory.note_pods([replace(FAILED, ended_at=memory.failures[0].last)], after(60))
+
+    assert counts(memory) == [3]
+    assert memory.new_failures == []
 
 
 def test_refused_creations_are_tried_ever_later_and_a_success_ends_it():
@@ -142,10 +175,12 @@ def test_what_is_made_from_other_settings_has_not_failed_yet():
     memory.note_creations(REFUSED, wanted=True, tried=True, now=START)
     memory.note_attempt("one")
     assert memory.create_not_before == after(5)
+    assert counts(memory) == [1]
 
     memory.note_attempt("other")
 
     assert memory.create_not_before is None
+    assert counts(memory) == []
 
 
 def test_a_name_that_is_somebody_elses_is_remembered_until_it_is_given_up():

@@ -2,9 +2,23 @@
 
 import pytest
 
-from runnerpool.control.pod_conditions import drained, job_types_served, overridden, progressing
+from runnerpool.api.failure_causes import FailureCause
+from runnerpool.control.pod_conditions import drained, job_types_served, overridden, progressing, runners_healthy
+from runnerpool.planning.failures import Failure
 from runnerpool.planning.planner import plan
-from support.builders import ANCIENT, MODERN, WEB_VIDEO, known, make_pod, make_pool, make_row, make_snapshot, unknown
+from runnerpool.planning.snapshot import PodStage
+from support.builders import (
+    ANCIENT,
+    MODERN,
+    WEB_VIDEO,
+    ago,
+    known,
+    make_pod,
+    make_pool,
+    make_row,
+    make_snapshot,
+    unknown,
+)
 
 BEST_EFFORT = make_pool(jobTypes=[WEB_VIDEO], jobTypeFilter="BestEffort")
 DRAINING = make_pool(mode="Drain")
@@ -76,3 +90,56 @@ def test_an_override_is_told_as_what_it_is(annotation, status, reason):
 )
 def test_drained_is_told_only_when_no_pod_and_no_job_in_hand_is_left(snapshot, status, reason):
     assert told(drained, snapshot) == (status, reason)
+
+
+def health(snapshot, failures=(), last_end=""):
+    condition = runners_healthy(snapshot, plan(snapshot), failures, last_end)
+    return condition.status, condition.reason, condition.message
+
+
+def sick_pods(count, healthy=0):
+    ill = [
+        make_pod(number, PodStage.STARTING, started=True, unready_since=ago(30), created=ago(90))
+        for number in range(1, count + 1)
+    ]
+    well = [make_pod(count + number) for number in range(1, healthy + 1)]
+    return make_snapshot(known(9), [*ill, *well], known_since=ago(900))
+
+
+def test_without_pods_there_is_nothing_sick():
+    assert health(make_snapshot())[:2] == (True, "NoRunners")
+    assert health(make_snapshot(known(1), [make_pod(1)]))[:2] == (True, "RunnersReady")
+
+
+def test_a_sick_pod_is_named_with_the_remedy():
+    status, reason, message = health(sick_pods(1))
+
+    assert (status, reason) == (False, "Unready")
+    assert message.startswith("Unready: pod vod-0a1b2-1; check network")
+
+
+def test_no_more_than_five_sick_pods_are_named():
+    assert "vod-0a1b2-5 and 1 more" in health(sick_pods(6, healthy=7))[2]
+
+
+def test_the_breaker_is_told_before_the_pods():
+    assert health(sick_pods(4))[1] == "MostPodsSick"
+
+
+def test_the_failure_that_was_last_is_told_with_how_it_ended_and_the_remedy():
+    failures = (
+        Failure(cause=FailureCause.RUNNER_HUNG, count=1, last=ago(60)),
+        Failure(cause=FailureCause.OUT_OF_MEMORY, count=3, last=ago(5)),
+    )
+
+    status, reason, message = health(make_snapshot(), failures, "vod-0a1b2-7: OOMKilled")
+
+    assert (status, reason) == (False, "OutOfMemory")
+    assert message.startswith("OutOfMemory, 3 in a row; the last pod that failed was vod-0a1b2-7: OOMKilled; new pods")
+    assert "resources.limits.memory" in message
+
+
+def test_a_failure_that_an_earlier_process_saw_is_told_without_a_name():
+    failures = (Failure(cause=FailureCause.RUNNER_HUNG, count=1, last=ago(60)),)
+
+    assert health(make_snapshot(), failures)[2].startswith("RunnerHung, 1 in a row; new pods")

@@ -277,22 +277,94 @@ async def test_a_pod_that_failed_is_replaced_under_a_new_name_and_told(stage):
 
     await stage.settle()
 
-    assert stage.pods == [stage.pod(2)]
-    assert stage.rows == stage.pods
-    assert stage.cluster.condition("RunnersHealthy")["reason"] == Reason.POD_FAILED
+    assert stage.pods == [first, stage.pod(2)]
+    assert stage.rows == [stage.pod(2)]
+    assert stage.cluster.condition("RunnersHealthy")["reason"] == Reason.RUNNER_CRASHED
+    assert stage.recorder.failed == ["RunnerCrashed"]
 
 
 async def test_pods_that_fail_again_and_again_are_replaced_ever_later(stage):
     stage.link.set(**pending(1))
     await stage.settle()
 
-    for delay in (0, 5, 10):
-        stage.cluster.end(stage.pods[0], succeeded=False)
+    for number, delay in enumerate((0, 5, 10), 1):
+        stage.cluster.end(stage.pod(number), succeeded=False)
         await stage.settle()
-        assert len(stage.pods) == (1 if delay == 0 else 0)
-        stage.clock.advance(delay)
+        assert (stage.pod(number + 1) in stage.pods) is (delay == 0)
+        stage.clock.advance(1.2 * delay)
         await stage.settle()
-        assert len(stage.pods) == 1
+        assert stage.pod(number + 1) in stage.pods
+
+
+async def test_failures_outlive_the_operator(stage):
+    stage.link.set(**pending(1))
+    await stage.settle()
+    for number in (1, 2):
+        stage.cluster.end(stage.pod(number), succeeded=False)
+        await stage.settle()
+    assert stage.cluster.status["failures"][0]["count"] == 2
+
+    stage.restart()
+    await stage.settle()
+
+    assert stage.pod(3) not in stage.pods
+    assert stage.cluster.status["failures"][0]["count"] == 2
+
+
+async def test_a_pod_that_is_not_ready_for_longer_than_tolerated_is_replaced_and_its_job_kept_room_for(stage):
+    stage.link.set(**pending(1))
+    await stage.settle()
+    (name,) = stage.pods
+    stage.link.set(**working(name))
+    stage.cluster.lose_readiness(name)
+    await stage.settle()
+    assert stage.cluster.condition("RunnersHealthy")["status"] == "True"
+
+    stage.clock.advance(60)
+    await stage.settle()
+
+    assert stage.cluster.annotations(name)["runnerpool.dev/drain"] == "drain"
+    assert stage.cluster.annotations(name)["runnerpool.dev/drain-reason"] == "Unready"
+    assert stage.pods == [name, stage.pod(2)]
+    assert stage.cluster.condition("RunnersHealthy")["reason"] == "Unready"
+    assert stage.recorder.failed == ["Unready"]
+    assert "Unready" in [event["reason"] for event in stage.cluster.events]
+
+
+async def test_a_server_that_was_away_for_all_replaces_nothing(stage):
+    stage.link.set(**pending(1))
+    await stage.settle()
+    (name,) = stage.pods
+    stage.link.set(**working(name))
+    stage.cluster.lose_readiness(name)
+    stage.clock.advance(600)
+    stage.link.known_since = stage.clock.now()
+
+    await stage.settle()
+
+    assert stage.pods == [name]
+    assert "runnerpool.dev/drain" not in stage.cluster.annotations(name)
+
+
+async def test_a_job_that_two_runners_let_lie_is_set_aside(stage):
+    stage.cluster.pool["spec"]["lifecycle"] = {"deafToleranceSeconds": 10, "drainTimeoutSeconds": 60}
+    stage.link.set(**pending(1))
+    await stage.settle()
+    for number in (1, 2):
+        stage.cluster.start(stage.pod(number))
+        await stage.settle()
+        stage.clock.advance(11)
+        await stage.settle()
+        assert stage.cluster.annotations(stage.pod(number))["runnerpool.dev/drain-reason"] == "RunnerDeaf"
+        stage.clock.advance(7)  # the delay after the second failure in a row
+        await stage.settle()
+
+    stage.cluster.start(stage.pod(3))
+    await stage.settle()
+    stage.clock.advance(11)
+    await stage.settle()
+
+    assert "runnerpool.dev/drain" not in stage.cluster.annotations(stage.pod(3))
 
 
 async def test_a_deleted_pool_lets_its_busy_pods_finish_before_it_goes(stage):

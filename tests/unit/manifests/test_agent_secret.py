@@ -31,7 +31,7 @@ def test_the_agent_is_told_what_the_contract_says():
     settings = settings_of(
         jobTypes=["vod-web-video-transcoding", "vod-hls-transcoding"],
         runner={"concurrency": 2, "ffmpeg": {"threads": 4, "nice": 5}},
-        lifecycle={"evictionGraceSeconds": 120},
+        lifecycle={"evictionGraceSeconds": 120, "deafToleranceSeconds": 90},
     )
 
     assert settings == {
@@ -42,6 +42,7 @@ def test_the_agent_is_told_what_the_contract_says():
         "concurrency": 2,
         "ffmpeg": {"threads": 4, "nice": 5},
         "evictionGraceSeconds": 120,
+        "health": {"deafToleranceSeconds": 90, "stallToleranceSeconds": 600, "scratchBytes": 50 * 2**30},
     }
 
 

@@ -41,7 +41,7 @@ def test_with_policy_abort_pods_that_drain_already_are_told_to_abort():
 @pytest.mark.parametrize(
     "pod",
     [
-        make_pod(1, drain_order="abort"),
+        make_pod(1, drain_order="abort", drain_since=ago(1)),
         make_pod(1, drain_order="drain", deleting=True),
         make_pod(1, deleting=True),
     ],

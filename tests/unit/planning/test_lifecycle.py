@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from runnerpool.api.reasons import Reason
-from runnerpool.planning.plan import Complete, Discard, Drain, ReleaseReserved, Remove, Unregister
+from runnerpool.planning.plan import Complete, Discard, Drain, ForceDelete, ReleaseReserved, Remove, Stop, Unregister
 from runnerpool.planning.planner import plan
 from runnerpool.planning.snapshot import PodStage, RunnerRow
 from support.builders import ago, gated, known, make_pod, make_pool, make_row, make_snapshot, pod_called, unknown
@@ -93,10 +93,78 @@ def test_the_drain_timeout_is_the_pools():
 
 
 def test_an_aborting_pod_is_not_told_again():
-    snapshot = make_snapshot(known(0), [make_pod(1, drain_order="abort", drain_since=ago(99999))])
+    snapshot = make_snapshot(known(0), [make_pod(1, drain_order="abort", drain_since=ago(119))])
 
     assert plan(snapshot).steps == ()
-    assert plan(snapshot).recheck_after is None
+    assert plan(snapshot).recheck_after == timedelta(seconds=1)
+
+
+def test_a_pod_that_ignores_the_order_to_hand_back_is_deleted():
+    """The only pods that are deleted alive: nothing that they hold can be saved any more."""
+    snapshot = make_snapshot(known(0), [make_pod(1, drain_order="abort", drain_since=ago(120))])
+
+    step = only_step(snapshot)
+
+    assert isinstance(step, Stop)
+    assert step.reason is Reason.ABORT_IGNORED
+
+
+def test_an_order_to_hand_back_that_was_given_by_hand_is_given_a_time():
+    step = only_step(make_snapshot(known(0), [make_pod(1, drain_order="abort")]))
+
+    assert isinstance(step, Drain)
+    assert (step.order, step.reason) == ("abort", Reason.DRAIN_ORDERED)
+
+
+FORCED = make_pool(lifecycle={"lostPods": "ForceDelete"})
+
+
+def test_a_pod_past_its_deletion_time_is_left_alone_unless_the_pool_says_otherwise():
+    pod = make_pod(1, deleting=True, lost_since=ago(60))
+
+    assert plan(make_snapshot(known(0), [pod])).steps == ()
+    step = only_step(make_snapshot(known(0), [pod], pool=FORCED))
+    assert isinstance(step, ForceDelete)
+    assert step.reason is Reason.NODE_LOST
+
+
+def test_a_pod_is_deleted_by_force_only_after_the_tolerance():
+    pod = make_pod(1, deleting=True, lost_since=ago(59))
+
+    decision = plan(make_snapshot(known(0), [pod], pool=FORCED))
+
+    assert (decision.steps, decision.recheck_after) == ((), timedelta(seconds=1))
+
+
+def failed_pods(*ages):
+    return [make_pod(n, PodStage.ENDED, ended_at=ago(age), created=ago(9999)) for n, age in enumerate(ages, 1)]
+
+
+def test_the_two_pods_that_failed_last_are_kept_for_their_logs():
+    decision = plan(make_snapshot(known(0), failed_pods(30, 10, 20)))
+
+    assert [step.pod for step in decision.steps] == [pod_called(1)]
+    assert decision.steps[0].reason is Reason.RUNNER_CRASHED
+    assert decision.recheck_after == timedelta(seconds=3580)
+
+
+def test_a_pod_that_is_kept_for_its_log_is_unregistered_at_once():
+    step = only_step(make_snapshot(known(0), failed_pods(30), rows=(make_row(1),)))
+
+    assert isinstance(step, Unregister)
+    assert (step.runner, step.reason) == (pod_called(1), Reason.RUNNER_CRASHED)
+
+
+def test_a_failed_pod_is_swept_after_an_hour():
+    assert isinstance(only_step(make_snapshot(known(0), failed_pods(3600))), Remove)
+
+
+def test_a_pool_that_is_deleted_keeps_no_failed_pod():
+    pool = make_pool(deleting=True)
+
+    removed = plan(make_snapshot(known(0), failed_pods(1, 2), pool=pool)).steps
+
+    assert {step.pod for step in removed if isinstance(step, Remove)} == {pod_called(1), pod_called(2)}
 
 
 def test_a_pod_that_somebody_drains_by_hand_gets_its_time_stamped():
@@ -113,16 +181,19 @@ def test_a_draining_pod_that_the_cluster_deletes_is_left_to_the_cluster():
     assert plan(make_snapshot(known(0), [pod])).steps == ()
 
 
-@pytest.mark.parametrize(("succeeded", "reason"), [(True, Reason.DRAINED), (False, Reason.POD_FAILED)])
+@pytest.mark.parametrize(("succeeded", "reason"), [(True, Reason.DRAINED), (False, Reason.DRAIN_CUT)])
 def test_an_ended_pod_is_removed(succeeded, reason):
-    step = only_step(make_snapshot(known(0), [make_pod(1, PodStage.ENDED, succeeded=succeeded)]))
+    order = None if succeeded else "abort"
+    pod = make_pod(1, PodStage.ENDED, succeeded=succeeded, drain_order=order)
+
+    step = only_step(make_snapshot(known(0), [pod]))
 
     assert isinstance(step, Remove)
     assert (step.pod, step.uid, step.reason) == (pod_called(1), "uid-1", reason)
 
 
 def test_an_ended_pod_is_removed_while_the_queue_is_unknown():
-    assert isinstance(only_step(make_snapshot(unknown(), [make_pod(1, PodStage.ENDED)])), Remove)
+    assert isinstance(only_step(make_snapshot(unknown(), [make_pod(1, PodStage.ENDED, succeeded=True)])), Remove)
 
 
 def test_a_row_without_a_pod_is_a_ghost():
@@ -138,7 +209,9 @@ def test_a_row_of_ours_under_an_odd_name_is_a_ghost_too():
 
 @pytest.mark.parametrize("stage", list(PodStage))
 def test_a_row_with_a_pod_is_no_ghost_whatever_the_pods_stage(stage):
-    steps = plan(make_snapshot(known(1), [make_pod(3, stage, created=ago(1))], rows=(make_row(3),))).steps
+    pod = make_pod(3, stage, created=ago(1), succeeded=True)
+
+    steps = plan(make_snapshot(known(1), [pod], rows=(make_row(3),))).steps
 
     assert not any(isinstance(step, Unregister) for step in steps)
 

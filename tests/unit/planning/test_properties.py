@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from runnerpool.api.names import ABORT_ORDER, pod_ordinal
 from runnerpool.api.reasons import Reason
+from runnerpool.planning.census import take_census
 from runnerpool.planning.plan import (
     Complete,
     Create,
@@ -24,6 +25,7 @@ from runnerpool.planning.plan import (
 )
 from runnerpool.planning.planner import plan
 from runnerpool.planning.queue import QueueUnknown
+from runnerpool.planning.sickness import health_due
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot
 from support.effects import after, alive, apply, settled, some_steps, unfinished
 from support.strategies import known_queues, later, snapshots, unknown_queues
@@ -85,6 +87,8 @@ def test_an_unknown_queue_makes_no_more_pods_than_the_floor(snapshot):
 def test_a_busy_pod_is_told_to_drain_only_to_be_replaced_or_if_the_cap_was_lowered_below_the_pods_there_are(snapshot):
     decision = plan(snapshot)
     takers = {pod.name for pod in snapshot.pods if pod.may_take_work}
+    sick = {one.pod.name for one in decision.sick}
+    takers -= {step.pod for step in decision.steps if isinstance(step, Drain) and step.pod in sick}
     told = [step for step in decision.steps if isinstance(step, Drain | Discard) and step.pod in takers]
     above_cap = {step.pod for step in told if isinstance(step, Drain) and step.reason is not Reason.ROLLOUT}
     gone = {step.pod for step in told if step.reason not in {Reason.ROLLOUT, Reason.UPGRADE}}
@@ -128,13 +132,16 @@ def test_planning_and_acting_comes_to_rest(snapshot):
     assert plan(settled(snapshot)).steps == ()
 
 
+_WELL = {"lost_since": None, "unready_since": None, "scheduled_since": None, "unschedulable": ""}
+
+
 def calm(snapshot: PoolSnapshot) -> PoolSnapshot:
     """The same without what makes room, or waste, that only the next pass can see.
 
-    Which is gates, promises, a lowered cap, and pods to be replaced.
+    Which is gates, promises, a lowered cap, sick pods, and pods to be replaced.
     """
     pods = tuple(
-        replace(pod, template_hash=snapshot.template_hash, build_hash=snapshot.build_hash)
+        replace(pod, template_hash=snapshot.template_hash, build_hash=snapshot.build_hash, **_WELL)
         for pod in snapshot.pods
         if not pod.never_ran
     )
@@ -147,7 +154,7 @@ def calm(snapshot: PoolSnapshot) -> PoolSnapshot:
         }
     )
     held = {pod.name: snapshot.queue.held[pod.name] for pod in pods if pod.name in snapshot.queue.held}
-    queue = replace(snapshot.queue, held=held)
+    queue = replace(snapshot.queue, held=held, pending_since={})
     pool = snapshot.pool.model_copy(update={"spec": spec})
     return replace(snapshot, pods=pods, queue=queue, reserved=(), pool=pool)
 
@@ -204,7 +211,7 @@ def test_a_drain_is_one_way(snapshot):
     pods = {pod.name: pod for pod in snapshot.pods}
     drains = [step for step in plan(snapshot).steps if isinstance(step, Drain)]
 
-    assert all(pods[step.pod].drain_order != ABORT_ORDER for step in drains)
+    assert all(step.order == ABORT_ORDER for step in drains if pods[step.pod].drain_order == ABORT_ORDER)
 
 
 @given(snapshots())
@@ -250,7 +257,9 @@ def test_the_next_deadline_is_exact(snapshot):
     else:
         assert wait > timedelta(0)
         assert decided(wait - timedelta(microseconds=1)) == now
-        assert decided(wait) != now
+        # Whom to replace when is bounded in so many ways that a look in vain now and then is cheaper than their sum.
+        watched = resting.now + wait in health_due(resting, take_census(resting)) or plan(resting).sick
+        assert watched or decided(wait) != now
 
 
 @given(snapshots())

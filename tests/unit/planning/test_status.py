@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 
 from runnerpool.api.conditions import Condition, ConditionType
+from runnerpool.api.failure_causes import FailureCause
 from runnerpool.api.reasons import Reason
+from runnerpool.planning.failures import Failure
 from runnerpool.planning.planner import plan
 from runnerpool.planning.snapshot import PodStage
 from runnerpool.planning.status import status_of
@@ -46,6 +48,7 @@ def test_pods_are_counted_by_what_they_do():
         "replicas": 6,
         "updatedReplicas": 4,
         "readyReplicas": 4,
+        "unhealthyReplicas": 0,
         "busyReplicas": 2,
         "idleReplicas": 1,
         "drainingReplicas": 2,
@@ -65,6 +68,16 @@ def test_without_knowing_the_present_template_nobody_tells_how_many_pods_bear_it
     status = reported(make_snapshot(known(2), [make_pod(1)], template_hash=""), before)
 
     assert status["updatedReplicas"] is None
+
+
+def test_failures_are_told_by_cause_and_gone_when_they_are_forgotten():
+    failure = Failure(cause=FailureCause.RUNNER_HUNG, count=2, last=ago(5))
+    snapshot = make_snapshot(known(1), [make_pod(1)])
+
+    told = status_of(snapshot, plan(snapshot), (READY,), {}, (failure,))
+    assert told["failures"] == [{"cause": "RunnerHung", "count": 2, "lastTime": "2026-11-23T11:59:55Z"}]
+
+    assert reported(snapshot, told)["failures"] is None
 
 
 def test_the_queue_is_told_in_jobs():

@@ -62,6 +62,15 @@ class Mode(StrEnum):
     """Take nothing more, finish what is in hand, go to no pod at all."""
 
 
+class LostPods(StrEnum):
+    """What becomes of pods on a node that answers no more."""
+
+    KEEP = "Keep"
+    """They stay until the node is back or gone: nobody can know that they do not run."""
+    FORCE_DELETE = "ForceDelete"
+    """They are deleted by force as soon as they are replaced."""
+
+
 class JobTypeFilter(StrEnum):
     """What to do about a server older than 7.0, which hands any job to any runner."""
 
@@ -184,10 +193,26 @@ class Rollout(_Model):
 
 
 class Lifecycle(_Model):
-    """How pods end. Units are in the names; `eviction_grace_seconds` is the pod's grace period."""
+    """How pods begin, are judged, and end. Units are in the names.
+
+    Attributes:
+        eviction_grace_seconds: The pod's grace period.
+        startup_deadline_seconds: From being scheduled to the agent's first good answer.
+        unready_tolerance_seconds: Not ready for longer: replaced.
+        deaf_tolerance_seconds: Idle while matching jobs are pending for longer: the runner is restarted, or replaced.
+        stall_tolerance_seconds: A job in hand, and neither progress nor CPU time nor bytes for longer: hung.
+        max_unhealthy_percent: With more of the pool's pods sick at once (and at least 3), the fault is taken to be
+            elsewhere.
+    """
 
     drain_timeout_seconds: Annotated[int, Field(ge=0, le=604800)] = 21600
     eviction_grace_seconds: Annotated[int, Field(ge=1, le=604800)] = 600
+    startup_deadline_seconds: Annotated[int, Field(ge=10, le=3600)] = 300
+    unready_tolerance_seconds: Annotated[int, Field(ge=5, le=86400)] = 60
+    deaf_tolerance_seconds: Annotated[int, Field(ge=10, le=86400)] = 120
+    stall_tolerance_seconds: Annotated[int, Field(ge=30, le=86400)] = 600
+    max_unhealthy_percent: Annotated[int, Field(ge=0, le=100)] = 50
+    lost_pods: LostPods = Field(default=LostPods.KEEP, strict=False)
     deletion_policy: DeletionPolicy = Field(default=DeletionPolicy.DRAIN, strict=False)
 
 

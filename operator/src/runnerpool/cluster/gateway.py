@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from runnerpool.api import names
 from runnerpool.api.identity import PoolIdentity
 from runnerpool.api.pool import Pool
+from runnerpool.api.reasons import Reason
 from runnerpool.api.times import format_time
 from runnerpool.cluster import observe
 from runnerpool.cluster.api import JSON_PATCH, MERGE_PATCH, KubeApi
@@ -81,11 +82,15 @@ class ClusterGateway:
         ]
         await self._api.call("PATCH", f"{_pods_path(namespace)}/{name}", body=patch, content_type=JSON_PATCH)
 
-    async def order_drain(self, namespace: str, name: str, uid: str, *, order: str, since: datetime | None) -> None:
-        """Annotate the pod; `since` None keeps the time of an earlier order."""
-        annotations = {names.ANNOTATION_DRAIN: order}
-        if since is not None:
-            annotations[names.ANNOTATION_DRAIN_SINCE] = format_time(since)
+    async def order_drain(
+        self, namespace: str, name: str, uid: str, *, order: str, since: datetime, reason: Reason
+    ) -> None:
+        """Annotate the pod with the order, its time, and why."""
+        annotations = {
+            names.ANNOTATION_DRAIN: order,
+            names.ANNOTATION_DRAIN_SINCE: format_time(since),
+            names.ANNOTATION_DRAIN_REASON: str(reason),
+        }
         # The uid in the body is a precondition: the API server answers 409 if it is another pod by now.
         patch = {"metadata": {"uid": uid, "annotations": annotations}}
         await self._api.call("PATCH", f"{_pods_path(namespace)}/{name}", body=patch, content_type=MERGE_PATCH)
@@ -103,9 +108,18 @@ class ClusterGateway:
         items = page.get("items") or ()
         return next((observe.controller_uid(item) or "" for item in items), None)
 
-    async def delete_pod(self, namespace: str, name: str, uid: str) -> None:
-        """Delete a pod that has ended or never ran; one that has gone already is fine."""
-        options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid}}
+    async def delete_pod(self, namespace: str, name: str, uid: str, *, force: bool = False) -> None:
+        """Delete a pod; one that has gone already is fine.
+
+        Args:
+            namespace: Of the pod.
+            name: Of the pod.
+            uid: Of the pod: one of another UID is left alone (Conflict).
+            force: Do not wait for its node's word that it has ended.
+        """
+        options: dict[str, Any] = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid}}
+        if force:
+            options["gracePeriodSeconds"] = 0
         try:
             await self._api.call("DELETE", f"{_pods_path(namespace)}/{name}", body=options)
         except NotFound:

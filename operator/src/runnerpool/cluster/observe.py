@@ -1,15 +1,16 @@
 """From the API server's JSON to what the planner knows of a pod. Tolerant: what is missing reads as "not yet"."""
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from runnerpool.api import names
 from runnerpool.api.times import parse_time
+from runnerpool.cluster.endings import Ending, read_ending
 from runnerpool.planning.snapshot import PodStage, RunnerPod
 
-_MAX_END_LENGTH = 300
+_MAX_LENGTH = 300
+_NOT_ENDED = Ending(cause=None, text="", at=None)
 # What the kubelet says of a container that starts as it should (kubelet_pods.go).
 _ON_THE_WAY = frozenset({"", "ContainerCreating", "PodInitializing"})
 
@@ -33,6 +34,7 @@ def _runner_pod(item: Mapping[str, Any], pool: str, uid: str) -> RunnerPod | Non
         return None
     annotations = metadata.get("annotations") or {}
     stage = _stage(spec, status)
+    ending = read_ending(status) if stage is PodStage.ENDED else _NOT_ENDED
     return RunnerPod(
         name=metadata["name"],
         uid=metadata["uid"],
@@ -44,9 +46,17 @@ def _runner_pod(item: Mapping[str, Any], pool: str, uid: str) -> RunnerPod | Non
         drain_since=parse_time(annotations.get(names.ANNOTATION_DRAIN_SINCE)),
         deleting="deletionTimestamp" in metadata,
         succeeded=status.get("phase") == "Succeeded",
-        end=_end(status) if stage is PodStage.ENDED else "",
+        end=ending.text,
+        ended_at=ending.at,
+        failure=ending.cause,
+        drain_reason=annotations.get(names.ANNOTATION_DRAIN_REASON, ""),
         has_run=_has_run(spec, status),
         stuck=_stuck(status),
+        scheduled_since=_since(status, "PodScheduled", "True"),
+        unschedulable=_unschedulable(status),
+        started=_started(status),
+        unready_since=_unready_since(status) if stage is PodStage.STARTING else None,
+        lost_since=None if stage is PodStage.ENDED else _lost_since(metadata, status),
         node=spec.get("nodeName") or "",
         template_hash=annotations.get(names.ANNOTATION_TEMPLATE_HASH, ""),
         build_hash=annotations.get(names.ANNOTATION_BUILD_HASH, ""),
@@ -70,35 +80,6 @@ def _stage(spec: Mapping[str, Any], status: Mapping[str, Any]) -> PodStage:
     return PodStage.READY if _ready_since(status) else PodStage.STARTING
 
 
-def _end(status: Mapping[str, Any]) -> str:
-    """How the container ended: the kubelet's word (OOMKilled, Evicted), the exit code, the agent's own message."""
-    terminated: Mapping[str, Any] = next(
-        (
-            container["state"]["terminated"]
-            for container in status.get("containerStatuses") or ()
-            if "terminated" in (container.get("state") or {})
-        ),
-        {},
-    )
-    words = [status.get("reason"), terminated.get("reason")]
-    told = [str(word) for word in words if word and word != "Error"]
-    if "exitCode" in terminated:
-        told.append(f"exit code {terminated['exitCode']}")
-    told.append(_agents_word(terminated.get("message")))
-    return ", ".join(word for word in told if word)[:_MAX_END_LENGTH]
-
-
-def _agents_word(text: object) -> str:
-    """The agent's termination message, which is one line of JSON; anything else is not repeated."""
-    try:
-        document = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
-        return ""
-    if not isinstance(document, dict):
-        return ""
-    return f"{document.get('cause', '')}: {document.get('message', '')}"
-
-
 def _has_run(spec: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
     """False only if no container can have started: no node yet, or the kubelet still waits with all of them."""
     if not spec.get("nodeName"):
@@ -110,11 +91,57 @@ def _has_run(spec: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
 def _stuck(status: Mapping[str, Any]) -> str:
     states = [container.get("state") or {} for container in status.get("containerStatuses") or ()]
     reasons = [str((state.get("waiting") or {}).get("reason") or "") for state in states]
-    return next((reason for reason in reasons if reason not in _ON_THE_WAY), "")[:_MAX_END_LENGTH]
+    return next((reason for reason in reasons if reason not in _ON_THE_WAY), "")[:_MAX_LENGTH]
 
 
 def _ready_since(status: Mapping[str, Any]) -> datetime | None:
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "Ready" and condition.get("status") == "True":
-            return parse_time(condition.get("lastTransitionTime"))
-    return None
+    return _since(status, "Ready", "True")
+
+
+def _since(status: Mapping[str, Any], kind: str, value: str) -> datetime | None:
+    """Since when a condition has had this status; None if it has another."""
+    condition = _condition(status, kind)
+    return parse_time(condition.get("lastTransitionTime")) if condition.get("status") == value else None
+
+
+def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    found: Iterable[Mapping[str, Any]] = status.get("conditions") or ()
+    return next((condition for condition in found if condition.get("type") == kind), {})
+
+
+def _unschedulable(status: Mapping[str, Any]) -> str:
+    """The scheduler's own words, of our own pod."""
+    condition = _condition(status, "PodScheduled")
+    told = condition.get("status") == "False" and condition.get("reason") == "Unschedulable"
+    return str(condition.get("message") or "it fits on no node")[:_MAX_LENGTH] if told else ""
+
+
+def _started(status: Mapping[str, Any]) -> bool:
+    containers = status.get("containerStatuses") or ()
+    return bool(containers) and all(container.get("started") for container in containers)
+
+
+def _unready_since(status: Mapping[str, Any]) -> datetime | None:
+    """Since when an agent that is up has not been ready: since its readiness went, or its container began."""
+    if not _started(status):
+        return None
+    began = (
+        parse_time(((container.get("state") or {}).get("running") or {}).get("startedAt"))
+        for container in status.get("containerStatuses") or ()
+    )
+    moments = [_since(status, "Ready", "False"), *began]
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
+def _lost_since(metadata: Mapping[str, Any], status: Mapping[str, Any]) -> datetime | None:
+    """Since when the pod's node is taken for lost.
+
+    The node controller takes a pod's readiness and leaves the word of its containers, which is the kubelet's
+    (pkg/controller/util/node/controller_utils.go, MarkPodsNotReady). A pod past its deletion time has none, either.
+    """
+    due = parse_time(metadata.get("deletionTimestamp"))
+    if due is not None:
+        return due
+    if _condition(status, "ContainersReady").get("status") != "True":
+        return None
+    return _since(status, "Ready", "False")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runnerpool.api import names
+from runnerpool.api.failure_causes import FailureCause
 from runnerpool.api.ownership import belongs
 from runnerpool.api.pool import Pool
 from runnerpool.api.reasons import Reason
@@ -21,6 +22,7 @@ from runnerpool.planning.plan import (
     Create,
     Discard,
     Drain,
+    ForceDelete,
     Mark,
     Plan,
     ReleaseReserved,
@@ -28,6 +30,7 @@ from runnerpool.planning.plan import (
     RemoveFinalizer,
     Reserve,
     Step,
+    Stop,
     Unregister,
 )
 from runnerpool.planning.snapshot import PoolSnapshot
@@ -36,6 +39,7 @@ _log = logging.getLogger(__name__)
 
 # Registrations and creations at a time: enough to bring 30 pods up in a second or two, kind to both servers.
 _AT_ONCE = 8
+_CAUSES = frozenset(cause.reason for cause in FailureCause)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,19 +147,28 @@ class Actor:
             case Complete():
                 await self._provisioner.complete(step.pod, step.uid)
             case Drain():
-                since = self._snapshot.now if step.order == names.DRAIN_ORDER else None
-                await self._cluster.order_drain(self._pool.namespace, step.pod, step.uid, order=step.order, since=since)
+                await self._cluster.order_drain(
+                    self._pool.namespace, step.pod, step.uid,
+                    order=step.order, since=self._snapshot.now, reason=step.reason,
+                )  # fmt: skip
             case Mark():
                 await self._cluster.mark_pod(self._pool.namespace, step.pod, step.uid, evictable=step.evictable)
             case Remove() | Discard():
                 await self._remove(step)
+            case ForceDelete():
+                await self._remove(step, force=True)
+            case Stop():
+                await self._cluster.delete_pod(self._pool.namespace, step.pod, step.uid)
             case Unregister():
                 await self._unregister(step)
             case Reserve() | ReleaseReserved() | RemoveFinalizer():
                 raise AssertionError(step)  # sorted out by carry_out
 
-    async def _remove(self, step: Remove | Discard) -> None:
-        """Row first, pod last: the pod is the record that the row is looked for by."""
+    async def _remove(self, step: Remove | Discard | ForceDelete, *, force: bool = False) -> None:
+        """Row first, pod last: the pod is the record that the row is looked for by.
+
+        And a runner on a lost node that has no row any more does no harm when the node comes back.
+        """
         if self._link is None:
             raise ClusterError(Reason.WAITING_FOR_SERVER, f"pod {step.pod} stays until its runner can be unregistered")
         rows = self._link.rows
@@ -163,10 +176,10 @@ class Actor:
             rows = await self._link.refresh_rows()
         for row in rows:
             if row.name == step.pod and self._is_ours(row):
-                if step.reason is Reason.POD_FAILED:
+                if step.reason in _CAUSES:
                     self._tell_credited_job(row.name)
                 await self._link.delete_runner(row.id)
-        await self._cluster.delete_pod(self._pool.namespace, step.pod, step.uid)
+        await self._cluster.delete_pod(self._pool.namespace, step.pod, step.uid, force=force)
 
     def _is_ours(self, row: RunnerAccount) -> bool:
         """It bears this pool's mark: a pod whose name somebody has taken on the server was never registered."""

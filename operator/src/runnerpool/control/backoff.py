@@ -1,10 +1,8 @@
-"""When to try again after failures. Pure."""
+"""When to try again after refusals. Pure."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-AFTER_FAILED_PODS = (0, 5, 10, 20, 40, 80, 160, 300)
-"""Seconds. The relative of ours that scales CI runners waits so after a failed runner (reliability study, §1.1)."""
 AFTER_REFUSED_CREATIONS = (5, 10, 20)
 """Seconds. A quota that is raised is to be noticed within 30 s, and trying costs one call."""
 

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runnerpool.api.conditions import Condition, ConditionType
+from runnerpool.api.failure_causes import REMEDIES, FailureCause
 from runnerpool.api.reasons import Reason
 from runnerpool.control.actor import Trouble
 from runnerpool.control.pod_conditions import drained, job_types_served, overridden, progressing, runners_healthy
+from runnerpool.planning.failures import Failure
 from runnerpool.planning.plan import Complete, Create, Plan
 from runnerpool.planning.queue import QueueKnown, QueueReading
 from runnerpool.planning.snapshot import PoolSnapshot
@@ -30,15 +32,15 @@ class PassOutcome:
     Attributes:
         troubles: Steps of this pass that could not be carried out.
         refused: The creation that was refused last, while none has worked since: between two tries it holds, too.
-        failures: Pods in a row that ended by a fault.
-        last_end: Name of the last of them, and how it ended.
+        failures: Why pods have failed of late, those that this pass gave up included.
+        last_end: Name of the last pod that failed, and how it ended.
     """
 
     snapshot: PoolSnapshot
     plan: Plan
     troubles: Sequence[Trouble] = ()
     refused: Trouble | None = None
-    failures: int = 0
+    failures: tuple[Failure, ...] = ()
     last_end: str = ""
 
 
@@ -49,12 +51,14 @@ def conditions_of(outcome: PassOutcome) -> tuple[Condition, ...]:
         Condition(type=ConditionType.SPEC_VALID, status=True, reason=Reason.SPEC_VALID, message="the spec is valid"),
         _credentials_valid(queue),
         _queue_reachable(queue),
-        runners_healthy(outcome.snapshot, outcome.failures, outcome.last_end),
+        runners_healthy(outcome.snapshot, plan, outcome.failures, outcome.last_end),
     )
     limited, served = _scaling_limited(outcome), job_types_served(outcome.snapshot, plan)
     broken = [(condition.reason, condition.message) for condition in details if condition.status is False]
     if plan.reason is Reason.JOB_TYPES_NOT_FILTERED:
         broken.append((served.reason, served.message))
+    if plan.stranded:
+        broken.append((Reason.UNSCHEDULABLE, _no_room(plan)))
     broken += [(trouble.reason, trouble.message) for trouble in _hindrances(outcome)]
     if broken:
         ready = not_ready(*broken[0])
@@ -103,11 +107,19 @@ def _hindrances(outcome: PassOutcome) -> list[Trouble]:
     return [outcome.refused, *others] if outcome.refused else others
 
 
+def _no_room(plan: Plan) -> str:
+    count, first = len(plan.unschedulable), plan.unschedulable[0]
+    pods = f"{count} pods wait" if count > 1 else "1 pod waits"
+    return f"{pods} for a node: {first.unschedulable}; {REMEDIES[FailureCause.UNSCHEDULABLE]}"
+
+
 def _scaling_limited(outcome: PassOutcome) -> Condition:
     kind = ConditionType.SCALING_LIMITED
     refused = outcome.refused or next((t for t in outcome.troubles if isinstance(t.step, Create | Complete)), None)
     if refused is not None:
         return Condition(type=kind, status=True, reason=refused.reason, message=refused.message)
+    if outcome.plan.unschedulable:
+        return Condition(type=kind, status=True, reason=Reason.UNSCHEDULABLE, message=_no_room(outcome.plan))
     if outcome.plan.reason is Reason.AT_CAP:
         return Condition(type=kind, status=True, reason=Reason.AT_CAP, message=outcome.plan.message)
     return Condition(

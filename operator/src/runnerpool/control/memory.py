@@ -1,34 +1,63 @@
 """What one pool's task remembers from pass to pass. All of it may be lost in a restart without harm."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
+from runnerpool.api.failure_causes import FailureCause
+from runnerpool.api.times import parse_time
 from runnerpool.control.actor import Trouble
-from runnerpool.control.backoff import AFTER_FAILED_PODS, AFTER_REFUSED_CREATIONS, Backoff
-from runnerpool.planning.snapshot import PodStage, RunnerPod
+from runnerpool.control.backoff import AFTER_REFUSED_CREATIONS, Backoff
+from runnerpool.planning.failures import Failure, PodFailure, add_failures, forget_healed, without_future
+from runnerpool.planning.plan import Discard, Drain, Plan
+from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
 
 # A pod that stays ready for so long has shown that the present settings work.
 _PROVEN_AFTER = timedelta(seconds=60)
-_NO_POD_FAILED = Backoff(delays=AFTER_FAILED_PODS)
 _NONE_REFUSED = Backoff(delays=AFTER_REFUSED_CREATIONS)
+# A job that so many runners let lie is the matter itself.
+_DEAF_FOR_A_JOB = 2
+_CAUSES = frozenset(map(str, FailureCause))
 
 
 class PoolMemory:
-    """Job sightings and back-offs of one pool.
+    """Job sightings, failures and back-offs of one pool.
 
-    Losing it delays scale-down (slots count as idle from the operator's start at the earliest) and forgets back-offs.
+    Losing it delays scale-down (slots count as idle from the operator's start at the earliest), and forgets which
+    creations were refused; failures of pods are in the status, too.
+
+    Attributes:
+        failures: Why pods have failed of late.
+        new_failures: Causes, one for each pod that this pass found failed or gave up.
+        breaker_replaced: When a pod was last replaced although most of the pool looked sick.
     """
 
     def __init__(self) -> None:
         self.last_job_seen: dict[str, datetime] = {}
         self._held: frozenset[str] = frozenset()
-        self.pods_failed = _NO_POD_FAILED
+        self.failures: tuple[Failure, ...] = ()
+        self.new_failures: list[FailureCause] = []
         self.last_end = ""
+        self.breaker_replaced: datetime | None = None
         self.creation_failed = _NONE_REFUSED
         self.refused: Trouble | None = None
         self.collided: frozenset[int] = frozenset()
-        self._failed_uids: set[str] = set()
+        self._recalled = False
+        self._counted: set[str] = set()
+        self._deaf_over: dict[str, set[str]] = {}
         self._tried = ""
+
+    def recall(self, status: Mapping[str, Any], now: datetime) -> None:
+        """Take in, once, what an earlier process wrote into the status of failures."""
+        if self._recalled:
+            return
+        self._recalled = True
+        told = tuple(
+            Failure(cause=FailureCause(entry["cause"]), count=entry["count"], last=last)
+            for entry in status.get("failures") or ()
+            if entry["cause"] in _CAUSES and (last := parse_time(entry["lastTime"])) is not None
+        )
+        self.failures = without_future(told, now)
 
     def note_jobs(self, held: Mapping[str, int], pods: Iterable[RunnerPod], now: datetime) -> None:
         """Take in who holds jobs now; forget pods that have gone.
@@ -43,20 +72,62 @@ class PoolMemory:
         self._held = holding
 
     def note_pods(self, pods: Iterable[RunnerPod], now: datetime) -> None:
-        """Count pods that failed since the last pass; a pod that worked ends the row of failures."""
+        """Count pods that failed since the last pass; a pod that was made after a failure, and works, ends its row."""
         pods = tuple(pods)
-        if any(_proven(pod, now) for pod in pods):
-            self.pods_failed = _NO_POD_FAILED
         failed = {pod.uid: pod for pod in pods if pod.failed}
-        for uid in sorted(failed.keys() - self._failed_uids):
-            self.pods_failed = self.pods_failed.failed(now)
-            self.last_end = f"{failed[uid].name}: {failed[uid].end or 'nobody told how it ended'}"
-        self._failed_uids = set(failed)
+        fresh = [pod for pod in failed.values() if pod.uid not in self._counted and not self._told_before(pod)]
+        self._counted = set(failed)
+        self.new_failures = []
+        self._add(fresh, now)
+        proven = (pod.created for pod in pods if _proven(pod, now))
+        self.failures = forget_healed(self.failures, proven, now)
+
+    def _told_before(self, pod: RunnerPod) -> bool:
+        """An earlier process has counted it: it is kept for its log."""
+        known = (failure.last for failure in self.failures if failure.cause is pod.failure)
+        return not self._counted and pod.ended_at is not None and any(pod.ended_at <= last for last in known)
+
+    def _add(self, failed: Sequence[RunnerPod], now: datetime) -> None:
+        seen = [PodFailure(cause=pod.failure, created=pod.created) for pod in failed if pod.failure is not None]
+        self.failures = add_failures(self.failures, seen, now)
+        self.new_failures += [failure.cause for failure in seen]
+        for pod in sorted(failed, key=lambda pod: pod.name):
+            self.last_end = f"{pod.name}: {pod.end or 'nobody told how it ended'}"
+
+    def note_given_up(self, snapshot: PoolSnapshot, plan: Plan, troubles: Iterable[Trouble]) -> None:
+        """Count the sick pods that this pass has told to go."""
+        failed = {id(trouble.step) for trouble in troubles}
+        told = {
+            step.pod
+            for step in plan.steps
+            if isinstance(step, Drain | Discard) and str(step.reason) in _CAUSES and id(step) not in failed
+        }
+        gone = [sick for sick in plan.sick if sick.pod.name in told]
+        if not gone:
+            return
+        seen = [PodFailure(cause=sick.cause, created=sick.pod.created) for sick in gone]
+        self.failures = add_failures(self.failures, seen, snapshot.now)
+        self.new_failures += [failure.cause for failure in seen]
+        if plan.breaker:
+            self.breaker_replaced = snapshot.now
+        for sick in gone:
+            self.last_end = f"{sick.pod.name}: {sick.cause}"
+            if sick.over:
+                self._deaf_over.setdefault(sick.over, set()).add(sick.pod.name)
+
+    def note_pending(self, pending: Iterable[str]) -> None:
+        """Forget runners that were deaf over jobs that are pending no more."""
+        self._deaf_over = {uuid: pods for uuid in pending if (pods := self._deaf_over.get(uuid))}
+
+    @property
+    def set_aside(self) -> frozenset[str]:
+        """Pending jobs that more than one runner let lie."""
+        return frozenset(uuid for uuid, pods in self._deaf_over.items() if len(pods) >= _DEAF_FOR_A_JOB)
 
     def note_attempt(self, build: str) -> None:
         """Take in what pods are made from now: another build, another template has not failed yet."""
         if self._tried not in {"", build}:
-            self.pods_failed, self.creation_failed, self.refused = _NO_POD_FAILED, _NONE_REFUSED, None
+            self.failures, self.creation_failed, self.refused = (), _NONE_REFUSED, None
         self._tried = build
 
     def note_collisions(self, collided: Iterable[int], reserved: Iterable[int]) -> None:
@@ -79,12 +150,11 @@ class PoolMemory:
 
     @property
     def create_not_before(self) -> datetime | None:
-        """The later of the two back-offs; None = at once."""
-        moments = [moment for moment in (self.pods_failed.not_before, self.creation_failed.not_before) if moment]
-        return max(moments, default=None)
+        """The back-off after refused creations; None = at once."""
+        return self.creation_failed.not_before
 
 
 def _proven(pod: RunnerPod, now: datetime) -> bool:
     if pod.stage is PodStage.ENDED:
-        return pod.succeeded
+        return pod.succeeded and pod.failure is None
     return pod.ready_since is not None and now - pod.ready_since >= _PROVEN_AFTER

@@ -43,8 +43,10 @@ async def observe(now_pass: Pass, world: World, memory: PoolMemory) -> PoolSnaps
     queue, rows = _server_side(pool, now_pass.access, world.cluster_id)
     pods = await world.cluster.list_pods(pool)
     now = world.clock.now()
+    memory.recall(status, now)
     if not isinstance(queue, QueueUnknown):
         memory.note_jobs(queue.held, pods, now)
+        memory.note_pending(queue.pending_since)
     build = build_hash(pool, inputs) if inputs else ""
     memory.note_attempt(build)
     memory.note_pods(pods, now)
@@ -62,6 +64,10 @@ async def observe(now_pass: Pass, world: World, memory: PoolMemory) -> PoolSnaps
         facts=now_pass.link.facts if now_pass.link else None,
         collided=tuple(sorted(memory.collided)),
         create_not_before=memory.create_not_before,
+        failures=memory.failures,
+        known_since=now_pass.link.known_since if now_pass.link else None,
+        set_aside=memory.set_aside,
+        breaker_replaced=memory.breaker_replaced,
         observed_since=world.observed_since,
     )
 
@@ -76,7 +82,7 @@ def _server_side(
     rows = None
     if access.rows is not None:
         rows = tuple(
-            RunnerRow(id=row.id, name=row.name)
+            RunnerRow(id=row.id, name=row.name, last_contact=row.last_contact)
             for row in access.rows
             if belongs(row.description, cluster_id=cluster_id, pool_uid=pool.uid)
         )

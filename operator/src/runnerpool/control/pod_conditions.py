@@ -1,30 +1,57 @@
 """What the conditions say of a pool's pods, and of the jobs that they are handed. Pure."""
 
+from collections import Counter
+from collections.abc import Collection, Sequence
+
 from runnerpool.api.conditions import Condition, ConditionType
+from runnerpool.api.failure_causes import REMEDIES
 from runnerpool.api.pool import JobTypeFilter, Mode
 from runnerpool.api.reasons import Reason
+from runnerpool.planning.failures import Failure
 from runnerpool.planning.plan import Plan
+from runnerpool.planning.sickness import Sick
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot
 
+_NAMED = 5
 
-def runners_healthy(snapshot: PoolSnapshot, failures: int, last_end: str) -> Condition:
-    """Whether pods end by faults of their own.
+
+def runners_healthy(snapshot: PoolSnapshot, plan: Plan, failures: Collection[Failure], last_end: str) -> Condition:
+    """Whether pods fail, or look as if they were about to.
 
     Args:
         snapshot: What the pass saw.
-        failures: Pods in a row that ended by a fault.
-        last_end: Name of the last of them, and how it ended.
+        plan: What it decided.
+        failures: Why pods have failed of late.
+        last_end: Name of the last pod that failed, and how it ended.
     """
     kind = ConditionType.RUNNERS_HEALTHY
+    if plan.breaker:
+        return Condition(type=kind, status=False, reason=Reason.MOST_PODS_SICK, message=plan.breaker)
+    if plan.sick:
+        return _sick(plan.sick)
     if failures:
-        message = (
-            f"{failures} runner pods in a row ended by a fault, the last was {last_end}; new ones are made at growing "
-            "intervals"
-        )
-        return Condition(type=kind, status=False, reason=Reason.POD_FAILED, message=message)
+        return _failing(max(failures, key=lambda failure: failure.last), last_end)
     if any(pod.unfinished for pod in snapshot.pods):
         return Condition(type=kind, status=True, reason=Reason.RUNNERS_READY, message="no runner pod has failed")
     return Condition(type=kind, status=True, reason=Reason.NO_RUNNERS, message="there are no runner pods")
+
+
+def _sick(sick: Sequence[Sick]) -> Condition:
+    """By the cause that most of them have."""
+    ((cause, count),) = Counter(one.cause for one in sick).most_common(1)
+    names = sorted(one.pod.name for one in sick if one.cause is cause)
+    more = f" and {count - _NAMED} more" if count > _NAMED else ""
+    message = f"{cause}: pod {', '.join(names[:_NAMED])}{more}; {REMEDIES[cause]}"
+    return Condition(type=ConditionType.RUNNERS_HEALTHY, status=False, reason=cause.reason, message=message)
+
+
+def _failing(failure: Failure, last_end: str) -> Condition:
+    last = f"; the last pod that failed was {last_end}" if last_end else ""
+    message = (
+        f"{failure.cause}, {failure.count} in a row{last}; new pods are made at growing intervals; "
+        f"{REMEDIES[failure.cause]}"
+    )
+    return Condition(type=ConditionType.RUNNERS_HEALTHY, status=False, reason=failure.cause.reason, message=message)
 
 
 def progressing(snapshot: PoolSnapshot, plan: Plan) -> Condition:

@@ -57,6 +57,7 @@ class ServerPoller:
 
     Attributes:
         reading: The queue as last read, or why it is unknown.
+        known_since: Since when the queue has been known without a break; None while it is not.
         last_known: The last reading that succeeded, however old: who is busy is still best told by it.
         facts: What the server can do, as last told; never None once the queue is known.
     """
@@ -94,6 +95,7 @@ class ServerPoller:
         self._rows: tuple[RunnerAccount, ...] | None = None
         self._rows_asked_at = float("-inf")
         self.facts: ServerFacts | None = None
+        self.known_since: datetime | None = None
         self.last_known = last_known
         self.reading: ServerReading | QueueUnknown = QueueUnknown(
             reason=Reason.NOT_YET_READ,
@@ -246,6 +248,7 @@ class ServerPoller:
         self.reading = self.last_known = reading
         self._take_rows(rows, asked_at)
         if isinstance(before, QueueUnknown):
+            self.known_since = reading.at
             seconds = (reading.at - before.since).total_seconds()
             _log.info("%s: the queue is known; it was not for %.0f s (%s)", self._server, seconds, before.reason)
         changed = isinstance(before, QueueUnknown) or _gist(before) != _gist(reading)
@@ -264,6 +267,7 @@ class ServerPoller:
     def _fail(self, reason: Reason, message: str, began: datetime) -> None:
         self._rhythm.failed()
         before = self.reading
+        self.known_since = None
         since = before.since if isinstance(before, QueueUnknown) else began
         held = self.last_known.held if self.last_known else {}
         self.reading = QueueUnknown(reason=reason, message=message, since=since, held=held)

@@ -98,6 +98,8 @@ class PoolPasses:
         if now_pass.link is not None and decision.steps:
             now_pass.link.request_full_read()
         self._note(snapshot, decision, troubles)
+        self._memory.note_given_up(snapshot, decision, troubles)
+        self._world.recorder.pods_failed(self._key, self._memory.new_failures)
         if any(isinstance(step, RemoveFinalizer) for step in decision.steps):
             await self._let_go(decision, body)
             return None
@@ -106,7 +108,7 @@ class PoolPasses:
             plan=decision,
             troubles=troubles,
             refused=self._memory.refused,
-            failures=self._memory.pods_failed.failures,
+            failures=self._memory.failures,
             last_end=self._memory.last_end,
         )
         await self._reporter.report(outcome, body)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from pydantic import SecretStr
 
 from runnerpool.api.conditions import Condition
+from runnerpool.api.failure_causes import FailureCause
 from runnerpool.api.identity import PoolIdentity
 from runnerpool.api.pool import Pool
 from runnerpool.api.reasons import Reason
@@ -53,7 +54,9 @@ class Cluster(Protocol):
     async def ungate_pod(self, namespace: str, name: str, uid: str) -> None:
         """Take our gate off a pod."""
 
-    async def order_drain(self, namespace: str, name: str, uid: str, *, order: str, since: datetime | None) -> None:
+    async def order_drain(
+        self, namespace: str, name: str, uid: str, *, order: str, since: datetime, reason: Reason
+    ) -> None:
         """Annotate the pod."""
 
     async def mark_pod(self, namespace: str, name: str, uid: str, *, evictable: bool) -> None:
@@ -62,8 +65,8 @@ class Cluster(Protocol):
     async def pod_controller(self, namespace: str, name: str) -> str | None:
         """UID of the controller of a pod; "" if it has none, None if there is no such pod."""
 
-    async def delete_pod(self, namespace: str, name: str, uid: str) -> None:
-        """Delete a pod that has ended or never ran."""
+    async def delete_pod(self, namespace: str, name: str, uid: str, *, force: bool = False) -> None:
+        """Delete a pod; `force`: without its node's word."""
 
     async def create_secret(self, manifest: Mapping[str, Any]) -> None:
         """Create a Secret."""
@@ -104,6 +107,9 @@ class Recorder(Protocol):
     def step_done(self, key: PoolKey, step: str, reason: Reason) -> None:
         """One step was carried out. `step`: create, drain, abort, remove, discard, unregister."""
 
+    def pods_failed(self, key: PoolKey, causes: Iterable[FailureCause]) -> None:
+        """Pods that were found failed, or given up as sick: a cause for each."""
+
     def forget(self, key: PoolKey) -> None:
         """The pool has gone: its series vanish."""
 
@@ -114,6 +120,10 @@ class ServerLink(Protocol):
     @property
     def reading(self) -> ServerReading | QueueUnknown:
         """The queue as last read, or why it is unknown."""
+
+    @property
+    def known_since(self) -> datetime | None:
+        """Since when the queue has been known without a break; None while it is not."""
 
     @property
     def last_known(self) -> ServerReading | None:

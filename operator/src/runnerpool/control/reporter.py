@@ -41,7 +41,7 @@ class Reporter:
         self._recorder.planned(snapshot, plan)
         conditions = conditions_of(outcome)
         self._recorder.conditions_found(self._key, conditions)
-        wanted = status_of(snapshot, plan, conditions, status)
+        wanted = status_of(snapshot, plan, conditions, status, outcome.failures)
         await self._write(pool, wanted, status)
         await self._tell(pool, _transitions(status, conditions))
         await self._tell(pool, _decisions(plan))

@@ -53,6 +53,11 @@ def agent_settings(pool: Pool, inputs: PodInputs) -> dict[str, Any]:
         "concurrency": spec.runner.concurrency,
         "ffmpeg": {"threads": ffmpeg_threads(pool), "nice": spec.runner.ffmpeg.nice},
         "evictionGraceSeconds": spec.lifecycle.eviction_grace_seconds,
+        "health": {
+            "deafToleranceSeconds": spec.lifecycle.deaf_tolerance_seconds,
+            "stallToleranceSeconds": spec.lifecycle.stall_tolerance_seconds,
+            "scratchBytes": int(parse_quantity(spec.runner.scratch.size)),
+        },
     }
 
 

@@ -9,9 +9,6 @@ CONFIG_DIRECTORY = "/etc/runnerpool"
 PODINFO_DIRECTORY = "/etc/podinfo"
 SCRATCH_DIRECTORY = "/scratch"
 
-STARTUP_DEADLINE_SECONDS = 300
-"""How long the agent may take to answer; then the container is killed, and the pod has failed."""
-
 _STORAGE = "ephemeral-storage"
 
 
@@ -29,7 +26,8 @@ def runner_container(pool: Pool, image: str) -> dict[str, Any]:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        "startupProbe": _probe("/startupz", period=1, failures=STARTUP_DEADLINE_SECONDS),
+        # When it has failed for so long, the container is killed, and the pod has failed.
+        "startupProbe": _probe("/startupz", period=1, failures=pool.spec.lifecycle.startup_deadline_seconds),
         # Liveness fails when the runner is not worth keeping: nothing to wait for then, unlike at an eviction.
         "livenessProbe": {**_probe("/livez", period=10, failures=3), "terminationGracePeriodSeconds": 30},
         # The agent counts misses itself, so that one bad answer here is already the third or so.

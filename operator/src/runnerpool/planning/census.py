@@ -18,6 +18,7 @@ class Census:
         collided: Reserved ordinals whose pod's name somebody else's pod bears.
         busy: Names of the unfinished pods that hold a job.
         held: Jobs that the takers hold.
+        at_risk: Jobs in the hands of pods that were given up as sick: they may come back to the queue any moment.
     """
 
     pods: tuple[RunnerPod, ...]
@@ -28,11 +29,17 @@ class Census:
     collided: tuple[int, ...]
     busy: tuple[str, ...]
     held: int
+    at_risk: int
 
     @property
     def supply(self) -> int:
         """Pods that may take work, now or as soon as they are there."""
         return len(self.takers) + len(self.promised)
+
+    @property
+    def coming(self) -> int:
+        """Takers whose agent is not up yet, and promises."""
+        return len(self.promised) + sum(not pod.started and pod.stage is not PodStage.READY for pod in self.takers)
 
     @property
     def gated(self) -> tuple[RunnerPod, ...]:
@@ -67,4 +74,5 @@ def take_census(snapshot: PoolSnapshot) -> Census:
         collided=tuple(sorted(collided)),
         busy=tuple(pod.name for pod in unfinished if held.get(pod.name, 0)),
         held=sum(held.get(pod.name, 0) for pod in takers),
+        at_risk=sum(held.get(pod.name, 0) for pod in unfinished if pod.given_up and not pod.may_take_work),
     )

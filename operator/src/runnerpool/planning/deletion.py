@@ -6,7 +6,7 @@ from runnerpool.api.names import ABORT_ORDER, DRAIN_ORDER, pod_name
 from runnerpool.api.pool import DeletionPolicy, Pool
 from runnerpool.api.reasons import Reason
 from runnerpool.planning.census import Census
-from runnerpool.planning.lifecycle import follow_drains, release_reserved, remove_ended, unregister_ghosts
+from runnerpool.planning.lifecycle import follow_drains, release_reserved, remove_all_ended, unregister_ghosts
 from runnerpool.planning.part import Part, join
 from runnerpool.planning.plan import RemoveFinalizer, Term
 from runnerpool.planning.queue import QueueUnknown
@@ -37,7 +37,7 @@ def wind_up(snapshot: PoolSnapshot, census: Census) -> Part:
             release_reserved(sorted(set(snapshot.reserved)), _WHY, Reason.POOL_DELETED),
             Part(steps=tuple(let_go(pod, Reason.POOL_DELETED, _WHY, order=order) for pod in told)),
             follow_drains(snapshot, others),
-            remove_ended(census),
+            remove_all_ended(census),
             unregister_ghosts(snapshot, promised=()),
             _let_pool_go(snapshot, census),
         )

@@ -35,6 +35,7 @@ def pool_queue(reading: ServerReading, spec: PoolSpec) -> QueueKnown:
         waiting_for_parent=len(mine_waiting),
         waiting_on_work=sum(_parent_in_work(job, active) for job in mine_waiting),
         held=dict(Counter(job.runner for job in active.values() if job.runner is not None)),
+        pending_since={job.uuid: job.updated for job in mine},
         oldest_pending_time=min((job.created for job in mine), default=None),
         complete=reading.complete,
     )

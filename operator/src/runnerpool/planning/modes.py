@@ -51,7 +51,7 @@ def stand_still(snapshot: PoolSnapshot, census: Census) -> Part:
             release_collided(census),
             follow_drains(snapshot, census.unfinished),
             Part(steps=complete_gated(snapshot, census.gated).steps),
-            remove_ended(census),
+            remove_ended(snapshot, census),
             unregister_ghosts(snapshot, promised=()),
         )
     )
@@ -73,7 +73,7 @@ def drain_all(snapshot: PoolSnapshot, census: Census) -> Part:
             release_reserved(sorted(set(snapshot.reserved)), _DRAIN, Reason.MODE_DRAIN),
             Part(steps=tuple(let_go(pod, Reason.MODE_DRAIN, _DRAIN) for pod in told)),
             follow_drains(snapshot, others),
-            remove_ended(census),
+            remove_ended(snapshot, census),
             unregister_ghosts(snapshot, promised=()),
         )
     )

@@ -5,6 +5,8 @@ from datetime import timedelta
 from enum import StrEnum
 
 from runnerpool.api.reasons import Reason
+from runnerpool.planning.sickness import Sick
+from runnerpool.planning.snapshot import RunnerPod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,26 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Delete a pod that obeys no order any more, as the cluster would: SIGTERM, its grace period, SIGKILL."""
+
+    pod: str
+    uid: str
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForceDelete:
+    """Unregister the runner of a pod on a lost node, then delete the pod without waiting for its node's word."""
+
+    pod: str
+    uid: str
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unregister:
     """Remove a ghost: a row of this pool whose pod is not in the later LIST."""
 
@@ -114,7 +136,7 @@ class RemoveFinalizer:
     message: str
 
 
-PodStep = Complete | Discard | Drain | Mark | Remove
+PodStep = Complete | Discard | Drain | ForceDelete | Mark | Remove | Stop
 """Steps that name a pod."""
 Step = Reserve | Create | PodStep | Unregister | ReleaseReserved | RemoveFinalizer
 
@@ -171,6 +193,10 @@ class Plan:
         terms: How `desired` came about, stage by stage.
         steps: In the order in which they should be carried out. A pod is named by at most one of them.
         busy: Names of the unfinished pods that hold a job, sorted. From the last known reading.
+        sick: Pods that look sick, whether they are replaced now or only watched.
+        breaker: What holds their replacement up, as most of the pool is sick; "" if nothing does.
+        unschedulable: Pods that no node has room for.
+        stranded: Some of them have waited for so long that no more are made.
         outdated: Pods that may take work and were made from other settings than the present ones.
         rollout: What the rollout does about those, or about idle pods of an earlier build; None if there is none.
         override: What has become of the override annotation; None if there is none.
@@ -185,6 +211,10 @@ class Plan:
     terms: tuple[Term, ...]
     steps: tuple[Step, ...]
     busy: tuple[str, ...] = ()
+    sick: tuple[Sick, ...] = ()
+    breaker: str = ""
+    unschedulable: tuple[RunnerPod, ...] = ()
+    stranded: bool = False
     outdated: int = 0
     rollout: RolloutState | None = None
     override: OverrideState | None = None

@@ -21,10 +21,12 @@ from runnerpool.planning.modes import drain_all, drained, size_of_draining, size
 from runnerpool.planning.overriding import overridden, override_due, override_in_force, override_state
 from runnerpool.planning.part import Part, join
 from runnerpool.planning.plan import Plan, RolloutState
+from runnerpool.planning.replacing import breaker, replace_sick
 from runnerpool.planning.rollout import replace_old
 from runnerpool.planning.rollout_state import rollout_state, state_due
 from runnerpool.planning.scale_down import scale_down
 from runnerpool.planning.scale_up import promises_to_keep, scale_up
+from runnerpool.planning.sickness import health_due, sick_pods, stranded
 from runnerpool.planning.sizing import Sizing, size
 from runnerpool.planning.snapshot import PoolSnapshot
 
@@ -50,7 +52,13 @@ def plan(snapshot: PoolSnapshot) -> Plan:
     course = _course(snapshot, census)
     sizing = course.sizing
     part = join((course.part, mark_pods(snapshot, census, named=course.part.pods)))
-    ahead = [moment - snapshot.now for moment in (*part.due, *override_due(snapshot)) if moment > snapshot.now]
+    sick = sick_pods(snapshot, census)
+    held_up = breaker(snapshot, census, sick)
+    ahead = [
+        moment - snapshot.now
+        for moment in (*part.due, *health_due(snapshot, census), *override_due(snapshot))
+        if moment > snapshot.now
+    ]
     return Plan(
         desired=sizing.desired,
         reason=sizing.reason,
@@ -58,6 +66,10 @@ def plan(snapshot: PoolSnapshot) -> Plan:
         terms=sizing.terms,
         steps=part.steps,
         busy=census.busy,
+        sick=tuple(one for one in sick if one.shows(snapshot.now)),
+        breaker=held_up.message if held_up else "",
+        unschedulable=tuple(pod for pod in census.takers if pod.unschedulable),
+        stranded=bool(stranded(snapshot, census)),
         outdated=len(generations(snapshot, census).outdated),
         rollout=course.rollout,
         override=override_state(snapshot, sizing.reason),
@@ -82,6 +94,8 @@ def _course(snapshot: PoolSnapshot, census: Census) -> _Course:
 def _at_work(snapshot: PoolSnapshot, census: Census) -> _Course:
     late = overdue(snapshot, census)
     kept = census.without({pod.name for pod in late})
+    healing = replace_sick(snapshot, kept, sick_pods(snapshot, kept))
+    kept = kept.without(healing.pods)
     sizing = _size(snapshot, kept)
     fewer = scale_down(snapshot, kept, sizing.desired)
     kept = kept.without(fewer.pods)
@@ -93,12 +107,13 @@ def _at_work(snapshot: PoolSnapshot, census: Census) -> _Course:
             release_reserved(census.seen, "their pods are there"),
             release_collided(census),
             discard_overdue(late),
+            healing,
             fewer,
             replaced,
             follow_drains(snapshot, census.unfinished),
             complete_gated(snapshot, kept.gated),
             scale_up(snapshot, census, kept, sizing.desired),
-            remove_ended(census),
+            remove_ended(snapshot, census),
             unregister_ghosts(snapshot, promised=promises_to_keep(snapshot, census)),
             Part(due=state_due(snapshot, census, rollout)),
         )
@@ -109,6 +124,6 @@ def _at_work(snapshot: PoolSnapshot, census: Census) -> _Course:
 def _size(snapshot: PoolSnapshot, kept: Census) -> Sizing:
     """Look-ahead keeps pods of the present settings only: to replace one for its sake would be to make one."""
     supply = kept.supply - len(generations(snapshot, kept).replaceable)
-    sizing = size(snapshot, held=kept.held, supply=supply)
+    sizing = size(snapshot, held=kept.held, at_risk=kept.at_risk, supply=supply)
     override = override_in_force(snapshot)
     return sizing if override is None else overridden(sizing, override, snapshot.pool.spec.scaling.max_replicas)

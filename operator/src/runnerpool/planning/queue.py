@@ -18,6 +18,7 @@ class QueueKnown:
         waiting_for_parent: Jobs of these types that another job must finish first.
         waiting_on_work: Those of them whose parent is processing or completing now: they come up soon.
         held: Jobs (processing, completing) by the name of the runner that holds them, whatever their type.
+        pending_since: Pending jobs that a runner of this pool may take, by UUID: since when nothing has befallen them.
         oldest_pending_time: When the oldest pending job was made; None if there is none.
         complete: False if the queue is longer than what was read; then every figure is "at least".
     """
@@ -28,6 +29,7 @@ class QueueKnown:
     waiting_for_parent: int = 0
     waiting_on_work: int = 0
     held: Mapping[str, int] = field(default_factory=dict)
+    pending_since: Mapping[str, datetime] = field(default_factory=dict)
     oldest_pending_time: datetime | None = None
     complete: bool = True
 

@@ -45,8 +45,7 @@ def _idle_first(census: Census, pods: list[RunnerPod]) -> list[RunnerPod]:
 def _first_needs_room(snapshot: PoolSnapshot, census: Census, desired: int) -> bool:
     """The pod that is to prove the present settings is not there, and could not be made for want of room alone."""
     kinds = generations(snapshot, census)
-    delayed = snapshot.create_not_before is not None and snapshot.create_not_before > snapshot.now
-    if kinds.present or delayed or not desired:
+    if kinds.present or snapshot.held_back_until is not None or not desired:
         return False
     room = creation_cap(snapshot, kinds) if census.promised else desired + snapshot.pool.spec.rollout.max_surge
     return len(census.takers) >= room

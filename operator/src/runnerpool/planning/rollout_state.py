@@ -45,8 +45,8 @@ def state_due(snapshot: PoolSnapshot, census: Census, state: RolloutState | None
         return ()
     kinds = generations(snapshot, census)
     due = [pod.created + FIRST_POD_PATIENCE for pod in kinds.present]
-    if snapshot.create_not_before is not None and not _suspects(snapshot, census, kinds):
-        due.append(snapshot.create_not_before)
+    if snapshot.held_back_until is not None and not _suspects(snapshot, census, kinds):
+        due.append(snapshot.held_back_until)
     return tuple(due)
 
 
@@ -61,9 +61,8 @@ def _paused(kinds: Generations, still: str | None) -> RolloutState | None:
 
 def _first_pod(snapshot: PoolSnapshot, census: Census, kinds: Generations) -> RolloutState:
     at_work = _pods(len(kinds.outdated), "stay")
-    delayed = snapshot.create_not_before is not None and snapshot.create_not_before > snapshot.now
     suspects = _suspects(snapshot, census, kinds)
-    if not suspects and not delayed:
+    if not suspects and snapshot.held_back_until is None:
         message = f"{at_work} at work until the first pod of the present settings is ready"
         return _state(RolloutPhase.FIRST_POD, message)
     where = f"; see pod {', '.join(_told(suspects))}" if suspects else ""

@@ -3,10 +3,12 @@
 from runnerpool.api.pool import JobTypeFilter
 from runnerpool.api.reasons import Reason
 from runnerpool.planning.census import Census
+from runnerpool.planning.failures import in_a_row
 from runnerpool.planning.generations import Generations, generations
 from runnerpool.planning.naming import next_ordinals
 from runnerpool.planning.part import Part
 from runnerpool.planning.plan import Create, Reserve, Step
+from runnerpool.planning.sickness import stranded
 from runnerpool.planning.snapshot import PoolSnapshot
 
 UNFINISHED_FACTOR = 2
@@ -28,8 +30,8 @@ def scale_up(snapshot: PoolSnapshot, before: Census, kept: Census, desired: int)
     count = _missing(snapshot, before, kept, desired)
     if not due and count <= 0:
         return Part()
-    if snapshot.create_not_before is not None and snapshot.create_not_before > snapshot.now:
-        return Part(due=(snapshot.create_not_before,))
+    if snapshot.held_back_until is not None:
+        return Part(due=(snapshot.held_back_until,))
     reason = _why(snapshot, before, desired)
     return Part(steps=(*(_create(ordinal) for ordinal in due), *_reserve(snapshot, max(0, count), desired, reason)))
 
@@ -44,7 +46,7 @@ def promises_to_keep(snapshot: PoolSnapshot, census: Census) -> tuple[int, ...]:
     """The promised ordinals that the cap has room for. The others wait: a promise is never dropped.
 
     Somebody may be creating the pod of a promise at this moment; a promise that is kept accounts for it. While the
-    present settings are not proven, a promise is kept for the first pod only.
+    present settings are not proven, or what is made fails again, a promise is kept for the first pod only.
     """
     if not may_create(snapshot):
         return ()
@@ -52,6 +54,8 @@ def promises_to_keep(snapshot: PoolSnapshot, census: Census) -> tuple[int, ...]:
     room = creation_cap(snapshot, kinds) - len(census.takers)
     if kinds.unproven:
         room = min(room, 1 - len(kinds.present))
+    if in_a_row(snapshot.failures):
+        room = min(room, 1 - (census.coming - len(census.promised)))
     return census.promised[: max(0, room)]
 
 
@@ -75,6 +79,10 @@ def _missing(snapshot: PoolSnapshot, before: Census, kept: Census, desired: int)
         bounds.append(desired + snapshot.pool.spec.rollout.max_surge - before.supply)
     if now.unproven:
         bounds.append(1 - len(now.present) - promised)
+    if in_a_row(snapshot.failures):
+        bounds.append(1 - before.coming)
+    if stranded(snapshot, before):
+        bounds.append(0)
     return min(bounds)
 
 

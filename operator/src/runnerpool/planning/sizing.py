@@ -26,15 +26,17 @@ class _Inputs:
     concurrency: int
     queue: QueueKnown
     held: int
+    at_risk: int
     supply: int
 
 
-def size(snapshot: PoolSnapshot, *, held: int, supply: int) -> Sizing:
+def size(snapshot: PoolSnapshot, *, held: int, supply: int, at_risk: int = 0) -> Sizing:
     """Decide the number of pods that should be able to take work.
 
     Args:
         snapshot: What is known.
         held: Jobs in the hands of pods that may take work.
+        at_risk: Jobs in the hands of pods that were given up as sick: others are kept ready for them.
         supply: Pods that may take work, promised ones included.
     """
     scaling = snapshot.pool.spec.scaling
@@ -45,6 +47,7 @@ def size(snapshot: PoolSnapshot, *, held: int, supply: int) -> Sizing:
         concurrency=snapshot.pool.spec.runner.concurrency,
         queue=snapshot.queue,
         held=held,
+        at_risk=at_risk,
         supply=supply,
     )
     number, terms = 0, []
@@ -73,7 +76,9 @@ def _demand(before: int, inputs: _Inputs) -> Term:
     queue = inputs.queue
     least = "" if queue.complete else "at least "
     why = f"{least}{queue.pending} jobs pending, {inputs.held} in the hands of pods that may take work"
-    return Term(stage="demand", before=before, after=queue.pending + inputs.held, why=why)
+    if inputs.at_risk:
+        why += f", {inputs.at_risk} in the hands of sick ones"
+    return Term(stage="demand", before=before, after=queue.pending + inputs.held + inputs.at_risk, why=why)
 
 
 def _idle_slots(before: int, inputs: _Inputs) -> Term:
@@ -91,7 +96,7 @@ def _look_ahead(before: int, inputs: _Inputs) -> Term:
     children = inputs.queue.waiting_on_work
     if inputs.scaling.look_ahead is LookAhead.OFF:
         return Term(stage="lookAhead", before=before, after=before, why="lookAhead is Off")
-    slots = inputs.queue.pending + inputs.held + inputs.scaling.idle_slots + children
+    slots = inputs.queue.pending + inputs.held + inputs.at_risk + inputs.scaling.idle_slots + children
     after = max(before, min(inputs.supply, _ceil_div(slots, inputs.concurrency)))
     return Term(stage="lookAhead", before=before, after=after, why=f"{children} jobs wait for jobs now in work")
 

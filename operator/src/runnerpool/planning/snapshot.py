@@ -1,13 +1,18 @@
 """The planner's whole input: one pool, its pods, its queue, at one moment."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from runnerpool.api.failure_causes import FailureCause
 from runnerpool.api.pool import Pool
+from runnerpool.planning.failures import Failure, not_before
 from runnerpool.planning.queue import QueueReading
 from runnerpool.planning.server import ServerFacts
+
+_CAUSES = frozenset(map(str, FailureCause))
 
 
 class PodStage(StrEnum):
@@ -39,6 +44,15 @@ class RunnerPod:
             for its image).
         stuck: Why its container cannot start, in the kubelet's word (`ErrImagePull`, `CreateContainerConfigError`); ""
             if nothing is wrong.
+        ended_at: For an ended pod: when, by its node's clock; None if nobody told.
+        failure: Why it failed; None unless it ended by a fault.
+        drain_reason: Why we told it to drain, as the order says; "" if it does not.
+        scheduled_since: When it was given a node; None while it has none.
+        unschedulable: Why it cannot be given a node, in the scheduler's words; "" unless it cannot.
+        started: Its start-up probe has passed: the agent is up.
+        unready_since: Since when an agent that is up has not been ready; None unless that is so.
+        lost_since: Since when its node is taken for lost, as its readiness was taken from it without its containers';
+            or since when it should have been gone. None unless so.
         node: Name of its node; "" while unscheduled.
         template_hash: Fingerprint of what its author asked for when it was made; "" if absent.
         build_hash: Fingerprint of all that it was made from, the operator's own part too; "" if absent.
@@ -58,6 +72,14 @@ class RunnerPod:
     end: str = ""
     has_run: bool = True
     stuck: str = ""
+    ended_at: datetime | None = None
+    failure: FailureCause | None = None
+    drain_reason: str = ""
+    scheduled_since: datetime | None = None
+    unschedulable: str = ""
+    started: bool = False
+    unready_since: datetime | None = None
+    lost_since: datetime | None = None
     node: str = ""
     template_hash: str = ""
     build_hash: str = ""
@@ -75,9 +97,14 @@ class RunnerPod:
 
     @property
     def failed(self) -> bool:
-        """It ended by a fault of its own: neither drained nor told to go, by us or by the cluster."""
+        """It ended by a fault: neither drained nor told to go, by us or by the cluster."""
         told_to_go = self.drain_order is not None or self.deleting
-        return self.stage is PodStage.ENDED and not self.succeeded and not told_to_go
+        return self.failure is not None and not told_to_go
+
+    @property
+    def given_up(self) -> bool:
+        """It was told to drain because it looked sick: what it holds may come back to the queue any moment."""
+        return self.drain_reason in _CAUSES
 
     @property
     def never_ran(self) -> bool:
@@ -87,10 +114,15 @@ class RunnerPod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerRow:
-    """A runner row on the server that carries our cluster's ownership mark and this pool's UID."""
+    """A runner row on the server that carries our cluster's ownership mark and this pool's UID.
+
+    Attributes:
+        last_contact: When the runner last called; the server notes it every 30 s at most.
+    """
 
     id: int
     name: str
+    last_contact: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +141,11 @@ class PoolSnapshot:
         build_hash: The same for `RunnerPod.build_hash`.
         facts: What the server can do; None if it was not asked yet.
         collided: Reserved ordinals whose pod's name somebody else's pod bears: to be released, never to be used.
-        create_not_before: Back-off after failures: no pod is reserved before this moment; None = at once.
+        create_not_before: Back-off after refused creations: no pod is reserved before this moment; None = at once.
+        failures: Why pods have failed of late, and how often in a row.
+        known_since: Since when the queue has been known without a break; None while it is not.
+        set_aside: UUIDs of pending jobs that more than one runner let lie: no sign of deafness any more.
+        breaker_replaced: When a pod was last replaced although most of the pool looked sick; None if never.
         observed_since: When this operator process began to watch; no slot counts as idle for longer than that.
     """
 
@@ -126,4 +162,14 @@ class PoolSnapshot:
     facts: ServerFacts | None = None
     collided: tuple[int, ...] = ()
     create_not_before: datetime | None = None
+    failures: tuple[Failure, ...] = ()
+    known_since: datetime | None = None
+    set_aside: AbstractSet[str] = frozenset()
+    breaker_replaced: datetime | None = None
     observed_since: datetime
+
+    @property
+    def held_back_until(self) -> datetime | None:
+        """No pod is made before this moment, as others were refused, or failed; None = at once."""
+        moments = (self.create_not_before, not_before(self.failures, self.pool.uid))
+        return max((moment for moment in moments if moment is not None and moment > self.now), default=None)

@@ -6,6 +6,7 @@ from typing import Any
 
 from runnerpool.api.conditions import Condition, merge_conditions, shorten
 from runnerpool.api.times import format_time
+from runnerpool.planning.failures import Failure
 from runnerpool.planning.plan import Plan
 from runnerpool.planning.queue import QueueKnown
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot
@@ -13,7 +14,9 @@ from runnerpool.planning.snapshot import PodStage, PoolSnapshot
 _OWNED = (
     "observedGeneration",
     "conditions",
+    "failures",
     "replicas",
+    "unhealthyReplicas",
     "readyReplicas",
     "busyReplicas",
     "idleReplicas",
@@ -26,7 +29,11 @@ _OWNED = (
 
 
 def status_of(
-    snapshot: PoolSnapshot, plan: Plan, conditions: Sequence[Condition], previous: Mapping[str, Any]
+    snapshot: PoolSnapshot,
+    plan: Plan,
+    conditions: Sequence[Condition],
+    previous: Mapping[str, Any],
+    failures: Sequence[Failure] = (),
 ) -> dict[str, Any]:
     """The fields of the status that a pass reports, as a merge patch; each equals `previous`'s if nothing changed.
 
@@ -38,6 +45,7 @@ def status_of(
         plan: What it decided.
         conditions: What holds now.
         previous: `status` as it was read at the start of the pass.
+        failures: Why pods have failed of late.
     """
     generation = snapshot.pool.generation
     wanted: dict[str, Any] = {
@@ -45,6 +53,7 @@ def status_of(
         "conditions": merge_conditions(previous.get("conditions") or (), conditions, snapshot.now, generation),
         "desiredReplicas": plan.desired,
         **_replicas(snapshot, plan),
+        **_failures(failures),
         "lastDecision": _last_decision(plan, previous.get("lastDecision"), snapshot.now),
     }
     if isinstance(snapshot.queue, QueueKnown):
@@ -63,6 +72,7 @@ def _replicas(snapshot: PoolSnapshot, plan: Plan) -> dict[str, int]:
     counts = {
         "replicas": len(unfinished),
         "readyReplicas": len(ready),
+        "unhealthyReplicas": len(plan.sick),
         "drainingReplicas": sum(not pod.may_take_work for pod in unfinished),
     }
     if snapshot.template_hash:
@@ -73,6 +83,16 @@ def _replicas(snapshot: PoolSnapshot, plan: Plan) -> dict[str, int]:
         counts["busyReplicas"] = len(plan.busy)
         counts["idleReplicas"] = sum(pod.may_take_work and pod.name not in plan.busy for pod in ready)
     return counts
+
+
+def _failures(failures: Sequence[Failure]) -> dict[str, Any]:
+    if not failures:
+        return {}
+    entries = [
+        {"cause": str(failure.cause), "count": failure.count, "lastTime": format_time(failure.last)}
+        for failure in failures
+    ]
+    return {"failures": entries}
 
 
 def _queue(queue: QueueKnown) -> dict[str, Any]:
