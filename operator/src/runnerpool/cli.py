@@ -61,6 +61,19 @@ def run(  # noqa: PLR0913 -- one parameter an option
     ] = 5.0,
     metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /metrics.")] = 8080,
     health_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /healthz and /readyz.")] = 8081,
+    leader_election: Annotated[
+        bool,
+        typer.Option(
+            "--leader-election/--no-leader-election",
+            help="Act only while holding a Lease: needed where several replicas serve the same pools.",
+        ),
+    ] = False,
+    lease_name: Annotated[str, typer.Option(help="Name of the Lease, the same for all replicas.")] = "runnerpool",
+    lease_namespace: Annotated[str | None, typer.Option(help="Namespace of the Lease. Default: the pod's own.")] = None,
+    lease_identity: Annotated[
+        str | None,
+        typer.Option(help="Who we are in the Lease: no two processes at once. Default: host name and a random id."),
+    ] = None,
     log_level: Annotated[LogLevel, typer.Option(help="Lines of this weight and more.")] = LogLevel.INFO,
     log_format: Annotated[LogFormat, typer.Option(help="json for machines, text for people.")] = LogFormat.JSON,
 ) -> None:
@@ -76,6 +89,10 @@ def run(  # noqa: PLR0913 -- one parameter an option
         poll_period_seconds=poll_period_seconds,
         metrics_port=metrics_port,
         health_port=health_port,
+        leader_election=leader_election,
+        lease_name=lease_name,
+        lease_namespace=lease_namespace,
+        lease_identity=lease_identity,
     )
     raise typer.Exit(asyncio.run(run_until_stopped(settings)))
 

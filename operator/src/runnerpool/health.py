@@ -26,6 +26,7 @@ class Health:
         self._beat = monotonic()
         self._oldest_pass: Callable[[], float | None] = lambda: None
         self._last_api_answer: Callable[[], float] = monotonic
+        self._cannot_lead: Callable[[], str | None] | None = None
         self.watching = False
 
     def look_at(self, *, oldest_pass: Callable[[], float | None], last_api_answer: Callable[[], float]) -> None:
@@ -35,6 +36,18 @@ class Health:
         """
         self._oldest_pass = oldest_pass
         self._last_api_answer = last_api_answer
+
+    def stand_by(self, *, cannot_lead: Callable[[], str | None], last_api_answer: Callable[[], float]) -> None:
+        """Another replica leads, or none yet: this one is ready if it could lead, though it watches nothing.
+
+        A standby that was not ready would keep a rolling update from ever ending the leader.
+        """
+        self._cannot_lead = cannot_lead
+        self._last_api_answer = last_api_answer
+
+    def take_over(self) -> None:
+        """This replica leads from now on."""
+        self._cannot_lead = None
 
     async def beat_for_ever(self) -> None:
         """Prove once a second that the event loop turns. `loop_lag` tells how long it has not."""
@@ -58,12 +71,18 @@ class Health:
 
     def blind(self) -> str | None:
         """Why the operator cannot do its work now; None if it can."""
-        if not self.watching:
-            return "the watches on pools and pods do not stand"
+        trouble = self._no_work()
+        if trouble is not None:
+            return trouble
         silence = self._monotonic() - self._last_api_answer()
         if silence > MAX_BLIND_SECONDS:
             return f"the API server has not answered for {silence:.0f} s"
         return self.sick()
+
+    def _no_work(self) -> str | None:
+        if self._cannot_lead is not None:
+            return self._cannot_lead()
+        return None if self.watching else "the watches on pools and pods do not stand"
 
 
 def serve(health: Health, port: int) -> ThreadingHTTPServer:

@@ -87,6 +87,9 @@ class Metrics:
         self.watch_restarts = Counter(
             "runnerpool_operator_watch_restarts", "Times that the watches ended by a fault.", registry=registry
         )
+        self.leader = Gauge(
+            "runnerpool_operator_leader", "1 if this replica acts, 0 if it stands by for another.", registry=registry
+        )
         self.loop_lag = Gauge(
             "runnerpool_operator_event_loop_lag_seconds", "How late the event loop is.", registry=registry
         )

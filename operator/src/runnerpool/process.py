@@ -20,6 +20,7 @@ from runnerpool.control.pace import Pace
 from runnerpool.control.pollers import Pollers
 from runnerpool.control.world import World
 from runnerpool.handlers import Watcher
+from runnerpool.leadership import MayWrite, NoLeaseNamespace, leadership
 from runnerpool.metrics import Metrics
 from runnerpool.peertube.connect import Connector
 from runnerpool.settings import Settings
@@ -44,7 +45,8 @@ async def run_until_stopped(settings: Settings) -> int:
     """Run the operator until SIGTERM or SIGINT.
 
     Returns:
-        The exit code: 0 stopped as asked; 2 the settings name no way to the API server, or a port that is taken.
+        The exit code: 0 stopped as asked; 2 the settings name no way to the API server, a port that is taken, or no
+            namespace for the Lease.
 
     Raises:
         Exception: A part that should never end did; the process is to be restarted.
@@ -66,7 +68,7 @@ async def run_until_stopped(settings: Settings) -> int:
     try:
         with suppress(asyncio.CancelledError):
             await operating
-    except PortNotOpened as error:
+    except (PortNotOpened, NoLeaseNamespace) as error:
         _log.critical("%s", error)
         return EXIT_USAGE
     _log.info("stopped; runner pods go on")
@@ -88,10 +90,30 @@ async def _operate(settings: Settings, configuration: client.Configuration) -> N
             probes = health.serve(vitals, settings.health_port)
         stack.callback(probes.server_close)
         stack.callback(probes.shutdown)
-        api = KubeApi(configuration, metrics)
+        metrics.loop_lag.set_function(lambda: vitals.loop_lag)
+        beating = asyncio.create_task(vitals.beat_for_ever(), name="heartbeat")
+        stack.callback(beating.cancel)
+        # Whatever acts lives inside: what it had begun has ended when the Lease is given back.
+        may_write = await stack.enter_async_context(
+            leadership(settings, configuration, metrics=metrics, vitals=vitals, clock=_SystemClock())
+        )
+        await _lead(settings, configuration, metrics=metrics, vitals=vitals, may_write=may_write)
+
+
+async def _lead(
+    settings: Settings,
+    configuration: client.Configuration,
+    *,
+    metrics: Metrics,
+    vitals: health.Health,
+    may_write: MayWrite,
+) -> None:
+    """Watch and act until cancelled."""
+    async with AsyncExitStack() as stack:
+        api = KubeApi(configuration, metrics, may_write=may_write)
         stack.push_async_callback(api.close)
         pollers = Pollers(
-            Connector(telemetry=metrics),
+            Connector(telemetry=metrics, may_write=may_write),
             clock=_SystemClock(),
             pace=Pace(period=settings.poll_period_seconds),
         )
@@ -101,15 +123,11 @@ async def _operate(settings: Settings, configuration: client.Configuration) -> N
         controller = Controller(world)
         stack.push_async_callback(controller.stop)
         vitals.look_at(oldest_pass=controller.oldest_pass, last_api_answer=lambda: api.last_answer)
-        metrics.loop_lag.set_function(lambda: vitals.loop_lag)
         watcher = _watcher(settings, cluster, controller, vitals, metrics)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(vitals.beat_for_ever(), name="heartbeat")
-            watching = group.create_task(watcher.run(), name="watcher")
-            try:
-                await watching
-            finally:
-                watcher.stop()
+        try:
+            await watcher.run()
+        finally:
+            watcher.stop()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from aiohttp.test_utils import TestServer
 from kubernetes.aio import client
 
 from runnerpool.cluster.api import KubeApi
-from runnerpool.cluster.errors import Unavailable
+from runnerpool.cluster.errors import NotLeading, Unavailable
 
 
 class Recorder:
@@ -52,3 +52,41 @@ async def test_what_is_no_object_is_not_taken_for_an_empty_list(ask, body):
 async def test_an_error_needs_no_object(ask):
     with pytest.raises(Unavailable, match="answered 502"):
         await ask(HTTPStatus.BAD_GATEWAY, b"<html></html>")
+
+
+@pytest.fixture
+async def asked():
+    """An API server that takes everything, and what it was asked."""
+    seen = []
+
+    async def answer(request):
+        seen.append(request.method)
+        return web.json_response({})
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", answer)
+    server = TestServer(application)
+    await server.start_server()
+    yield seen, client.Configuration(host=str(server.make_url("")).rstrip("/"))
+    await server.close()
+
+
+@pytest.mark.parametrize("verb", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_a_replica_that_leads_no_more_sends_no_write(asked, verb):
+    seen, configuration = asked
+    api = KubeApi(configuration, Recorder(), may_write=lambda: False)
+
+    with pytest.raises(NotLeading, match="leads no more"):
+        await api.call(verb, "/api/v1/namespaces/media/pods", body={})
+    await api.call("GET", "/api/v1/namespaces/media/pods")
+
+    assert seen == ["GET"]
+    await api.close()
+
+
+async def test_a_replica_that_leads_writes(asked):
+    seen, configuration = asked
+    api = KubeApi(configuration, Recorder(), may_write=lambda: True)
+    await api.call("POST", "/api/v1/namespaces/media/pods", body={})
+    assert seen == ["POST"]
+    await api.close()

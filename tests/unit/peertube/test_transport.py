@@ -18,6 +18,7 @@ from runnerpool.peertube.credentials import Credentials
 from runnerpool.peertube.endpoint import Endpoint
 from runnerpool.peertube.errors import (
     InvalidResponse,
+    NotLeading,
     PeerTubeError,
     RateLimited,
     Redirected,
@@ -157,6 +158,29 @@ async def test_each_misbehaviour_has_its_name(behaviour: Behaviour, kind: type[P
 
 async def test_a_connection_that_is_closed_before_the_request_is_read_is_named() -> None:
     assert isinstance(await trouble(says(), reads_request=False), Unreachable)
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_a_replica_that_leads_no_more_asks_for_no_change(method: str) -> None:
+    seen: list[str] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        seen.append(request.method)
+        return httpx.Response(200, stream=httpx.ByteStream(b""))
+
+    leads = True
+    address = ServerAddress.parse("http://127.0.0.1:9")
+    http = open_http(address, transport=httpx.MockTransport(server))
+    transport = Transport(address, http, Counters(), may_write=lambda: leads)
+    write = Call(operation=Operation.REGISTER, method=method, path="/")
+    await transport.send(write)
+    leads = False
+    with pytest.raises(NotLeading, match="leads no more"):
+        await transport.send(write)
+    await transport.send(CALL)
+    await transport.aclose()
+
+    assert seen == [method, "GET"]
 
 
 async def test_a_refused_connection_is_named() -> None:

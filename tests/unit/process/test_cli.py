@@ -41,6 +41,22 @@ def test_options_become_settings(started):
     assert settings.kubeconfig is None
 
 
+def test_a_bare_command_line_elects_nobody(started):
+    invoke("run", "--runner-image=r:1")
+
+    (settings,) = started
+    assert not settings.leader_election
+
+
+def test_the_options_of_the_election_become_settings(started):
+    told = ("--lease-name=l", "--lease-namespace=system", "--lease-identity=me")
+    invoke("run", "--runner-image=r:1", "--leader-election", *told)
+
+    (settings,) = started
+    assert settings.leader_election
+    assert (settings.lease_name, settings.lease_namespace, settings.lease_identity) == ("l", "system", "me")
+
+
 def test_a_kubeconfig_is_handed_on_to_kopf_which_looks_in_the_environment_only(started, monkeypatch, tmp_path):
     monkeypatch.setenv("KUBECONFIG", "elsewhere")
 

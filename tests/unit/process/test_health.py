@@ -73,6 +73,29 @@ def test_a_silent_api_server_makes_it_blind_but_not_sick(vitals, monotonic):
     assert vitals.sick() is None
 
 
+def test_a_standby_is_ready_without_any_watch_as_long_as_it_could_lead(vitals, monotonic):
+    trouble, started = None, monotonic.time
+    vitals.watching = False
+    vitals.stand_by(cannot_lead=lambda: trouble, last_api_answer=lambda: started)
+    assert vitals.blind() is None
+    assert vitals.sick() is None
+
+    trouble = "no right to the Lease"
+    assert vitals.blind() == trouble
+    assert vitals.sick() is None
+
+    trouble = None
+    vitals._beat = monotonic.time = started + 200
+    assert "API server" in vitals.blind()
+
+
+def test_one_that_takes_over_is_ready_when_its_watches_stand(vitals):
+    vitals.watching = False
+    vitals.stand_by(cannot_lead=lambda: None, last_api_answer=vitals._monotonic)
+    vitals.take_over()
+    assert "watches" in vitals.blind()
+
+
 def answer(port: int, path: str):
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:

@@ -47,3 +47,11 @@ async def test_no_kubeconfig_and_no_service_account_end_the_operator_with_the_re
 
     assert await run_until_stopped(settings) == EXIT_USAGE
     assert "give --kubeconfig, or run in a pod with a ServiceAccount" in caplog.text
+
+
+async def test_an_election_outside_of_a_pod_ends_the_operator_with_the_option_that_is_missing(kubeconfig, caplog):
+    ports = {"metrics_port": 0, "health_port": 0}
+    settings = Settings(runner_image="r:1", kubeconfig=str(kubeconfig), leader_election=True, **ports)
+
+    assert await run_until_stopped(settings) == EXIT_USAGE
+    assert "give --lease-namespace" in caplog.text

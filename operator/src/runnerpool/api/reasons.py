@@ -109,4 +109,5 @@ class Reason(StrEnum):
     NAME_TAKEN = "NameTaken"
     CONFLICT = "Conflict"
     API_SERVER_UNAVAILABLE = "ApiServerUnavailable"
+    NOT_LEADING = "NotLeading"
     WAITING_FOR_SERVER = "WaitingForServer"

@@ -7,14 +7,14 @@ JSON anyway. The client keeps what is worth keeping: kubeconfig and in-cluster l
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import aiohttp
 from kubernetes.aio import client, config
 
 from runnerpool.api.reasons import Reason
-from runnerpool.cluster.errors import Unavailable, error_from_answer
+from runnerpool.cluster.errors import NotLeading, Unavailable, error_from_answer
 
 REQUEST_TIMEOUT_SECONDS = 20.0
 MERGE_PATCH = "application/merge-patch+json"
@@ -47,9 +47,26 @@ async def load_configuration(kubeconfig: str | None) -> client.Configuration:
 class KubeApi:
     """Calls the API server. Create and close it in the same running loop."""
 
-    def __init__(self, configuration: client.Configuration, recorder: KubeRecorder) -> None:
+    def __init__(
+        self,
+        configuration: client.Configuration,
+        recorder: KubeRecorder,
+        *,
+        request_timeout: float = REQUEST_TIMEOUT_SECONDS,
+        may_write: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Make no connection yet.
+
+        Args:
+            configuration: The way to the API server.
+            recorder: Where calls are counted.
+            request_timeout: For one call, in seconds.
+            may_write: Asked right before each write is sent; False: it is not.
+        """
         self._client = client.ApiClient(configuration)
         self._recorder = recorder
+        self._request_timeout = request_timeout
+        self._may_write = may_write
         self.last_answer = time.monotonic()
         """When the API server last gave any answer, on the monotonic clock: what readiness is judged by."""
 
@@ -101,8 +118,12 @@ class KubeApi:
             body=body,
             auth_settings=["BearerToken"],
         )
-        async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
-            response = await self._client.call_api(*serialized, _request_timeout=REQUEST_TIMEOUT_SECONDS)
+        # As late as can be: a process that was frozen anywhere before this line must not go on as if it had not been.
+        if verb != "GET" and not self._may_write():
+            message = f"{verb.lower()} {path} was not sent: this replica leads no more"
+            raise NotLeading(Reason.NOT_LEADING, message)
+        async with asyncio.timeout(self._request_timeout):
+            response = await self._client.call_api(*serialized, _request_timeout=self._request_timeout)
             raw = await response.read()
         return int(response.status), _object(raw)
 

@@ -40,6 +40,10 @@ class Refused(ClusterError):
     """The request will be refused again until somebody changes something: quota, Pod Security, rights, validity."""
 
 
+class NotLeading(ClusterError):
+    """The write was not sent: another replica may be the one that acts."""
+
+
 class Unavailable(ClusterError):
     """No usable answer: refused connection, timeout, 429, 5xx. Trying again later is right."""
 

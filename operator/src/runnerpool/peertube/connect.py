@@ -1,6 +1,7 @@
 """From an endpoint to a client: how the parts of this package fit together."""
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from runnerpool.peertube.address import ServerAddress
@@ -21,6 +22,7 @@ class Connector:
     """
 
     telemetry: Telemetry = field(default_factory=NoTelemetry)
+    may_write: Callable[[], bool] = lambda: True
     tls: ssl.SSLContext = field(default_factory=tls_context)
     # By both addresses: whoever may name an internal one must not speak for the server that others call. Kept for good,
     # or a Secret that comes and goes would be tried at each of its comings; some hundred bytes each.
@@ -35,5 +37,5 @@ class Connector:
         address, bundle = endpoint.address, endpoint.ca_bundle
         http = open_http(address, tls=self.tls if bundle is None else tls_context(bundle))
         patience = self._patience.setdefault(address, Patience())
-        transport = Transport(address, http, self.telemetry, patience=patience)
+        transport = Transport(address, http, self.telemetry, patience=patience, may_write=self.may_write)
         return PeerTubeClient(Session(transport, endpoint.credentials))

@@ -71,6 +71,10 @@ class InsufficientRights(PeerTubeError):
     """The account is logged in and may not manage runners."""
 
 
+class NotLeading(PeerTubeError):
+    """The write was not sent: another replica of the operator may be the one that acts."""
+
+
 class RegistrationFailed(PeerTubeError):
     """A runner could not be registered."""
 

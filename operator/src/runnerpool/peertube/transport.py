@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -13,6 +13,7 @@ from runnerpool.api.reasons import Reason
 from runnerpool.peertube.address import ServerAddress
 from runnerpool.peertube.errors import (
     InvalidResponse,
+    NotLeading,
     PeerTubeError,
     RateLimited,
     Redirected,
@@ -78,6 +79,7 @@ class Transport:
         telemetry: Telemetry,
         *,
         patience: Patience | None = None,
+        may_write: Callable[[], bool] = lambda: True,
         total_timeout: float = TOTAL_TIMEOUT_SECONDS,
     ) -> None:
         """Bind an HTTP client to its server.
@@ -87,12 +89,14 @@ class Transport:
             http: Made by `open_http`.
             telemetry: Where calls are counted.
             patience: What all clients of this server heed; one of its own by default.
+            may_write: Asked right before each call that is no GET is sent; False: it is not.
             total_timeout: For a whole call, in seconds.
         """
         self.address = address
         self.telemetry = telemetry
         self.patience = patience or Patience()
         self._http = http
+        self._may_write = may_write
         self._total_timeout = total_timeout
         self._closed = False
         # Waiting for a free connection is our own doing and must not count as the server's slowness.
@@ -108,10 +112,11 @@ class Transport:
 
         Raises:
             PeerTubeError: Unreachable, TimedOut, TLSFailed, Redirected, RateLimited, ServerFailed (both also without a
-                call, until the time is over that the server asked for), InvalidResponse.
+                call, until the time is over that the server asked for), InvalidResponse, NotLeading.
         """
         async with self._room:
             self._check_open()
+            self._check_leads(call)
             return await self._counted(call, bearer)
 
     def _check_open(self) -> None:
@@ -120,6 +125,11 @@ class Transport:
                 Reason.SERVER_UNREACHABLE, f"the way to {self.address} has been closed, as its login is in use no more"
             )
         self.patience.heed()
+
+    def _check_leads(self, call: Call) -> None:
+        if call.method != "GET" and not self._may_write():
+            message = f"{self.address} was not asked to change anything: this replica leads no more"
+            raise NotLeading(Reason.NOT_LEADING, message)
 
     async def _counted(self, call: Call, bearer: SecretStr | None) -> Answer:
         began = time.monotonic()
