@@ -59,6 +59,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   verbs: [create]
 {{- end -}}
 
+{{/* Not the name of the Role that a list of namespaces may put beside it. */}}
+{{- define "runnerpool.leaseRole" -}}
+{{- printf "%s-lease" (include "runnerpool.fullname" . | trunc 57 | trimSuffix "-") -}}
+{{- end -}}
+
 {{- define "runnerpool.subjects" -}}
 - kind: ServiceAccount
   name: {{ include "runnerpool.serviceAccountName" . }}
@@ -81,12 +86,23 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
+{{/* Several replicas had better not go down with one node. */}}
+{{- define "runnerpool.affinity" -}}
+{{- $apart := dict -}}
+{{- if and (gt (int .Values.replicas) 1) (not .Values.affinity.podAntiAffinity) -}}
+{{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (include "runnerpool.selectorLabels" . | fromYaml)) -}}
+{{- $weighted := dict "weight" 100 "podAffinityTerm" $term -}}
+{{- $apart = dict "podAntiAffinity" (dict "preferredDuringSchedulingIgnoredDuringExecution" (list $weighted)) -}}
+{{- end -}}
+{{- merge $apart .Values.affinity | toYaml -}}
+{{- end -}}
+
 {{- define "runnerpool.placement" -}}
 {{- with .Values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.affinity }}
+{{- with include "runnerpool.affinity" . | fromYaml }}
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}

@@ -39,6 +39,8 @@ VALUE_FILES: dict[str, dict[str, Any]] = {
         }
     },
     "pools may be abandoned": {"uninstall": {"abandonPools": True}},
+    "two replicas": {"replicas": 2, "podDisruptionBudget": {"enabled": True}},
+    "two replicas, own namespace": {"replicas": 2, "watchNamespaces": ["runnerpool-system"]},
     "no CRD": {"crds": {"install": False}},
     "CRD goes with the release": {"crds": {"keep": False}},
     "talkative and quick": {"logLevel": "debug", "pollPeriodSeconds": 2},

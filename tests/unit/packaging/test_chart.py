@@ -61,10 +61,52 @@ def test_what_lives_in_a_namespace_says_in_which_one(name: str) -> None:
         assert ("namespace" in document["metadata"]) == (document["kind"] not in CLUSTER_SCOPED), document["kind"]
 
 
-def test_the_operator_runs_once_and_never_twice_for_a_while() -> None:
+def test_one_replica_goes_before_the_next_one_comes() -> None:
     spec = one(helm.manifests(), "Deployment")["spec"]
     assert spec["replicas"] == 1
     assert spec["strategy"] == {"type": "Recreate"}
+    assert "affinity" not in spec["template"]["spec"]
+
+
+def test_of_several_replicas_the_next_one_stands_by_before_one_goes() -> None:
+    spec = one(helm.manifests({"replicas": 2}), "Deployment")["spec"]
+    assert spec["replicas"] == 2
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+
+
+def test_several_replicas_prefer_nodes_of_their_own_unless_told_otherwise() -> None:
+    spec = one(helm.manifests({"replicas": 2}), "Deployment")["spec"]
+    [weighted] = spec["template"]["spec"]["affinity"]["podAntiAffinity"][
+        "preferredDuringSchedulingIgnoredDuringExecution"
+    ]
+    assert weighted["podAffinityTerm"] == {
+        "topologyKey": "kubernetes.io/hostname",
+        "labelSelector": {"matchLabels": spec["selector"]["matchLabels"]},
+    }
+    affinity = VALUE_FILES["placement"]["affinity"]
+    both = operator_pod({"replicas": 2, "affinity": affinity})["affinity"]
+    assert sorted(both) == ["nodeAffinity", "podAntiAffinity"]
+    own = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
+    assert operator_pod({"replicas": 2, "affinity": own})["affinity"] == own
+
+
+@pytest.mark.parametrize(("replicas", "budgets"), [(1, 0), (2, 1)])
+def test_a_disruption_budget_keeps_one_of_several_and_never_the_only_one(replicas: int, budgets: int) -> None:
+    documents = helm.manifests({"replicas": replicas, "podDisruptionBudget": {"enabled": True}})
+    found = [document for document in documents if document["kind"] == "PodDisruptionBudget"]
+    assert len(found) == budgets
+    for budget in found:
+        assert budget["spec"]["minAvailable"] == 1
+        assert budget["spec"]["selector"] == one(documents, "Deployment")["spec"]["selector"]
+    assert "PodDisruptionBudget" not in {document["kind"] for document in helm.manifests({"replicas": 2})}
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_whoever_acts_holds_a_lease_of_the_release_under_its_pods_name(replicas: int) -> None:
+    container = operator_pod({"replicas": replicas})["containers"][0]
+    lease = {"--lease-name=runnerpool", f"--lease-namespace={helm.NAMESPACE}", "--lease-identity=$(POD_NAME)"}
+    assert {"--leader-election", *lease} <= set(container["args"])
+    assert container["env"] == [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
 
 
 def test_the_service_and_the_deployment_select_the_operators_pod() -> None:
@@ -172,6 +214,11 @@ def test_the_notes_tell_both_orders_and_warn_of_images_that_are_in_no_registry()
     assert sorted(steps, key=text.index) == steps
     assert "is in no registry" in text
     assert "It refuses while pools are left." in text
+
+
+def test_the_notes_tell_how_to_find_the_replica_that_acts() -> None:
+    assert f"kubectl --namespace {helm.NAMESPACE} get lease runnerpool" in helm.notes({"replicas": 2})
+    assert "get lease" not in helm.notes()
 
 
 def test_the_notes_do_not_warn_of_images_in_a_registry() -> None:

@@ -15,6 +15,15 @@ from support.packaging import helm
 pytestmark = pytest.mark.timeout(900)  # the first run on a machine builds helm
 
 
+ELECTION: dict[str, Any] = {
+    "leader_election": True,
+    "lease_name": helm.RELEASE,
+    "lease_namespace": helm.NAMESPACE,
+    # The kubelet puts the pod's name in.
+    "lease_identity": "$(POD_NAME)",
+}
+
+
 def settings_of(values: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[Settings, dict[str, Any]]:
     """What the operator makes of the chart's arguments: its settings, and how it is to log."""
     [deployment] = [document for document in helm.manifests(values) if document["kind"] == "Deployment"]
@@ -37,7 +46,7 @@ def settings_of(values: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> tupl
 
 def test_by_default_the_operator_serves_all_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
     settings, logging = settings_of({}, monkeypatch)
-    assert settings == Settings(runner_image="localhost/runnerpool-runner:0.1.0")
+    assert settings == Settings(runner_image="localhost/runnerpool-runner:0.1.0", **ELECTION)
     assert logging == {"level": "info", "as_json": True}
 
 
@@ -55,6 +64,7 @@ def test_every_setting_of_the_chart_reaches_the_operator(monkeypatch: pytest.Mon
         namespaces=("media", "staging"),
         cluster_id="berlin-1",
         poll_period_seconds=2.0,
+        **ELECTION,
     )
     assert logging["level"] == "warning"
 

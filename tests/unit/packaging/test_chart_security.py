@@ -10,6 +10,7 @@ import pytest
 from runnerpool.api.pool import Pool, PoolSpec, Scaling, SecretRef, Server
 from runnerpool.cluster.api import KubeApi
 from runnerpool.cluster.gateway import ClusterGateway
+from runnerpool.cluster.lease import LeaseStore, LeaseTerms
 from support.packaging import helm
 from support.packaging.pod_security import violations
 from support.packaging.value_files import VALUE_FILES
@@ -40,11 +41,13 @@ OF_KOPF: set[Right] = {
     for group, resource in (("runnerpool.dev", "transcodingrunnerpools"), ("", "pods"))
     for verb in ("list", "watch")
 }
-VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete"}
+VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+LEASE_ROLE = "runnerpool-lease"
+LEASE: set[Right] = {("coordination.k8s.io", "leases", verb) for verb in ("get", "create", "update")}
 
 
 def granted(values: dict[str, Any], kind: str) -> dict[str, set[Right]]:
-    """The rights in roles of a kind, by the role's namespace."""
+    """The rights in roles of a kind, by the role's namespace; those to the Lease have a test of their own."""
     return {
         role["metadata"].get("namespace", ""): {
             (group, resource, verb)
@@ -54,7 +57,7 @@ def granted(values: dict[str, Any], kind: str) -> dict[str, set[Right]]:
             for verb in rule["verbs"]
         }
         for role in helm.manifests(values)
-        if role["kind"] == kind
+        if role["kind"] == kind and role["metadata"]["name"] != LEASE_ROLE
     }
 
 
@@ -120,6 +123,23 @@ async def rights_that_the_gateway_uses() -> set[Right]:
 
 async def test_the_operator_may_do_what_its_code_does_and_nothing_else() -> None:
     assert await rights_that_the_gateway_uses() | OF_KOPF == IN_POOL_NAMESPACES | CLUSTER_ID
+
+
+async def test_the_one_lease_may_be_used_as_the_code_uses_it_and_no_other() -> None:
+    api = RecordingApi()
+    store = LeaseStore(cast("KubeApi", api), helm.NAMESPACE, helm.RELEASE)
+    terms = LeaseTerms(holder="a", duration_seconds=15, transitions=0, acquired="", renewed="")
+    read = await store.read()
+    assert read is not None
+    await store.create(terms)
+    await store.replace(read, terms)
+    assert api.used == LEASE
+
+    [role] = [d for d in helm.manifests() if d["kind"] == "Role" and d["metadata"]["name"] == LEASE_ROLE]
+    assert role["metadata"]["namespace"] == helm.NAMESPACE
+    rights = {(tuple(rule.get("resourceNames", ())), *rule["verbs"]) for rule in role["rules"]}
+    assert rights == {((), "create"), ((helm.RELEASE,), "get", "update")}
+    assert {(*rule["apiGroups"], *rule["resources"]) for rule in role["rules"]} == {("coordination.k8s.io", "leases")}
 
 
 def test_cluster_wide_by_default() -> None:

@@ -13,6 +13,8 @@ pytestmark = pytest.mark.timeout(900)  # the first run on a machine builds helm
 
 BAD_VALUES: dict[str, dict[str, Any]] = {
     "unknown value": {"replicaCount": 2},
+    "no replica": {"replicas": 0},
+    "a budget as a number": {"podDisruptionBudget": {"minAvailable": 1}},
     "unknown value inside": {"image": {"repo": "x"}},
     "operator image without a name": {"image": {"repository": ""}},
     "image with its tag in the repository's place": {"image": {"repository": "Example/Operator"}},
