@@ -181,6 +181,21 @@ class CallAt:
         return await exchange.drop()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallBefore:
+    """Call the test back, then give the right answer: what finds its asker frozen, and waits for it.
+
+    Attributes:
+        callback: called in the proxy's thread; must not wait for the proxy.
+    """
+
+    callback: Callable[[], None]
+
+    async def apply(self, exchange: Exchange) -> web.StreamResponse:
+        self.callback()
+        return await exchange.forward()
+
+
 def status_object(code: int, *, reason: str | None = None, message: str) -> dict[str, object]:
     """metav1.Status, as the API server puts it in answers and in ERROR events."""
     usual = _REASONS.get(HTTPStatus(code)) or "".join(HTTPStatus(code).phrase.title().split())

@@ -74,11 +74,11 @@ def fault_stage(shared: LocalCluster, directory: Path, order: StageOrder) -> Ite
             peertube_here(background, place / "peertube", clock_divisor=order.clock_divisor, profile=order.profile)
         )
         rights = stack.enter_context(_namespace_with_rights(cluster, namespace, order))
-        api = _proxy(background, cluster, place) if order.proxied else None
+        api = proxy_before(background, cluster, place) if order.proxied else None
         observer = stack.enter_context(_observed(cluster, rights, server, api))
         operator = OperatorProcess(
             OperatorOrder(
-                kubeconfig=_way_in(rights, api, place),
+                kubeconfig=way_in(rights, api, place),
                 directory=place,
                 namespaces=(namespace,),
                 options=order.operator,
@@ -109,14 +109,16 @@ def _namespace_with_rights(cluster: LocalCluster, namespace: str, order: StageOr
         cluster.kubectl("delete", "namespace", namespace, "--wait=false", check=False)
 
 
-def _proxy(background: Background, cluster: LocalCluster, directory: Path) -> ApiProxy:
+def proxy_before(background: Background, cluster: LocalCluster, directory: Path) -> ApiProxy:
+    """A proxy of its own before the control plane."""
     plane = cluster.control_plane
     # No client certificate: it would count before the operator's own credentials.
     context = ssl.create_default_context(cafile=str(plane.pki.ca_certificate))
     return ApiProxy(background, upstream=plane.url, context=context, directory=directory)
 
 
-def _way_in(rights: NamespacedRights, api: ApiProxy | None, directory: Path) -> Path:
+def way_in(rights: NamespacedRights, api: ApiProxy | None, directory: Path) -> Path:
+    """A kubeconfig with the operator's rights, through the proxy if there is one."""
     direct = rights.kubeconfig()
     if api is None:
         return direct

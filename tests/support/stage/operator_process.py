@@ -35,12 +35,14 @@ class OperatorOrder:
         directory: for its logs, one a run.
         namespaces: those that it watches; none means all.
         options: more options of `runnerpool run`, by their names without dashes.
+        prefix: what stands before the command, such as `env NAME=VALUE`.
     """
 
     kubeconfig: Path
     directory: Path
     namespaces: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
+    prefix: tuple[str, ...] = ()
 
     def with_options(self, options: Mapping[str, object]) -> "OperatorOrder":
         """The same with these options instead, or besides."""
@@ -150,8 +152,21 @@ class OperatorProcess:
             "health-port": self._health_port,
             **self.order.options,
         }
-        named = [f"--{name}={value}" for name, value in options.items()]
-        return [program, "run", *named, *(f"--namespace={namespace}" for namespace in self.order.namespaces)]
+        named = [_option(name, value) for name, value in options.items()]
+        return [
+            *self.order.prefix,
+            program,
+            "run",
+            *named,
+            *(f"--namespace={namespace}" for namespace in self.order.namespaces),
+        ]
+
+
+def _option(name: str, value: object) -> str:
+    """As the command line takes it; a switch is True or False."""
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    return f"--{name}={value}"
 
 
 def free_port() -> int:

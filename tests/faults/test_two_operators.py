@@ -1,0 +1,226 @@
+"""Two replicas of the operator: one leads and the other stands by, or, election or not, both act at once."""
+
+import json
+import os
+import random
+import secrets
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import datetime
+
+import pytest
+
+from support.faults.api_effects import CallBefore
+from support.faults.api_request import Match
+from support.faults.replicas import Replica, first_replica, leading, second_replica
+from support.faults.script import Script
+from support.faults.stage import FaultStage
+from support.faults.staging import StageMaker
+from support.faults.workers import at_work
+from support.faults.wrong_clock import wrong_clock
+from support.observer.records import Invariant
+from support.reliability.case import Case
+from support.soak.switch import SOAKING
+from support.stage.pools import WEB_VIDEO
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+# The rules of the election, and what a start of kopf's watches and a first pass take besides.
+_LEASE, _RENEW_DEADLINE = 15.0, 10.0
+_ACTS_WITHIN = 20.0
+_LEADS_AFTER_RELEASE = 3.0
+_FROZEN = 30.0
+
+_POOLS, _CAP = 20, 2
+_CHURN_SECONDS = 300.0 if SOAKING else 20.0
+_SEED = 20261130
+
+
+@pytest.fixture
+def elected(new_stage: StageMaker) -> FaultStage:
+    """A stage whose operator takes part in an election, and leads."""
+    namespace = f"fault-{secrets.token_hex(3)}"
+    election = {"leader-election": True, "lease-namespace": namespace}
+    stage = new_stage(namespace=namespace, operator=election)
+    stage.until(lambda: first_replica(stage).leads, "a leader", within=30)
+    return stage
+
+
+@pytest.fixture
+def pair(elected: FaultStage) -> Iterator[tuple[Replica, Replica]]:
+    """The leader, and a standby that is ready."""
+    with second_replica(elected) as standby:
+        assert not standby.leads
+        yield first_replica(elected), standby
+
+
+def leads(stage: FaultStage, replica: Replica, *, since: float, within: float) -> float:
+    """Seconds from a moment of the monotonic clock until the replica leads."""
+    stage.until(lambda: replica.leads, "the other replica as the leader", within=within - (time.monotonic() - since))
+    return time.monotonic() - since
+
+
+def acts(stage: FaultStage, replica: Replica, *, since: float, within: float) -> float:
+    """Seconds until it has made a pod."""
+    what = "a pod that the other replica has made"
+    stage.until(lambda: replica.carried_out("pods"), what, within=within - (time.monotonic() - since))
+    return time.monotonic() - since
+
+
+def working_pool(stage: FaultStage) -> None:
+    """One pod at work; there is room for more."""
+    stage.pool(scaling={"maxReplicas": 3})
+    stage.wait_condition("Ready", status="True", within=45)
+
+
+@pytest.mark.fault("R28")
+def test_when_the_leader_is_killed_the_standby_acts_within_20_seconds(
+    elected: FaultStage, pair: tuple[Replica, Replica], case: Case
+) -> None:
+    leader, standby = pair
+    working_pool(elected)
+    workers = at_work(elected)
+    assert standby.writes() == []
+    elected.observer.suspend(Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, because="nobody leads for a while")
+
+    killed = time.monotonic()
+    leader.operator.kill()
+    elected.server.client.enqueue(WEB_VIDEO)
+    case.healed(acts(elected, standby, since=killed, within=_ACTS_WITHIN))
+    workers.assert_untouched()
+    assert standby.leads
+
+
+@pytest.mark.fault("R26")
+def test_a_leader_that_is_stopped_gives_its_lease_back_and_the_standby_leads_within_3_seconds(
+    elected: FaultStage, pair: tuple[Replica, Replica], case: Case
+) -> None:
+    leader, standby = pair
+    working_pool(elected)
+    workers = at_work(elected)
+
+    stopped = time.monotonic()
+    leader.operator.signal(signal.SIGTERM)
+    case.healed(leads(elected, standby, since=stopped, within=_LEADS_AFTER_RELEASE))
+    assert leader.operator.stop()
+    elected.server.client.enqueue(WEB_VIDEO)
+    elected.until(lambda: standby.carried_out("pods"), "a pod that the other replica has made", within=15)
+    workers.assert_untouched()
+
+
+@pytest.mark.fault("R27")
+def test_a_leader_that_was_frozen_in_the_middle_of_its_work_writes_nothing_when_it_thaws(
+    elected: FaultStage, pair: tuple[Replica, Replica], case: Case
+) -> None:
+    leader, standby = pair
+    working_pool(elected)
+    elected.observer.suspend(Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, because="nobody leads for a while")
+    pid = leader.operator.pid
+    # It is asked to register the pod's runner next, by an answer that waits for it.
+    creation = Match(verbs=frozenset({"create"}), target="pods")
+    frozen = leader.api.fault(CallBefore(callback=lambda: os.kill(pid, signal.SIGSTOP)), creation, times=1)
+    elected.server.client.set(watchdog=False)
+    elected.player.script = Script(job_seconds=1.0)
+    elected.server.client.enqueue(WEB_VIDEO)
+    elected.until(lambda: frozen.hits, "a frozen leader", within=15)
+    begin = time.monotonic()
+    case.healed(leads(elected, standby, since=begin, within=_ACTS_WITHIN))
+    done = elected.server.client.statistics
+    elected.until(lambda: done().completed == 1, "the job done by the other's pod", within=30)
+    time.sleep(max(0.0, _FROZEN - (time.monotonic() - begin)))
+    rows = elected.server.rows()
+
+    thawed = time.time()
+    leader.operator.signal(signal.SIGCONT)
+    elected.until(lambda: not leader.operator.alive, "the end of the one that thawed", within=5)
+    assert leader.writes(since=thawed) == []
+    assert elected.server.rows() in (rows, [])
+    assert standby.leads
+
+
+@pytest.mark.fault("R29")
+@pytest.mark.parametrize("how", ["refuses", "hangs"])
+def test_a_leader_that_is_cut_off_from_the_api_server_ends_before_its_lease_does(
+    elected: FaultStage, pair: tuple[Replica, Replica], case: Case, how: str
+) -> None:
+    leader, standby = pair
+    working_pool(elected)
+    workers = at_work(elected)
+    elected.observer.suspend(Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, because="nobody leads for a while")
+
+    with leader.api.frozen() if how == "hangs" else nullcontext():
+        if how == "refuses":
+            leader.api.cut()
+        cut, cut_at = time.monotonic(), time.time()
+        elected.until(lambda: not leader.operator.alive, "the end of the leader", within=_RENEW_DEADLINE + 2)
+        ended_after = time.monotonic() - cut
+        assert not standby.leads
+        elected.server.client.enqueue(WEB_VIDEO)
+        case.healed(acts(elected, standby, since=cut, within=_ACTS_WITHIN))
+    assert ended_after < _RENEW_DEADLINE + 1
+    assert [record for record in leader.writes(since=cut_at) if record.forwarded] == []
+    assert "this process ends at once" in leader.operator.last_log()
+    workers.assert_untouched()
+
+
+@pytest.mark.fault("R30")
+@pytest.mark.parametrize("offset", ["+3600s", "-3600s"])
+def test_a_standby_whose_clock_is_an_hour_wrong_takes_over_neither_sooner_nor_later(
+    elected: FaultStage, case: Case, offset: str
+) -> None:
+    leader = first_replica(elected)
+    working_pool(elected)
+    workers = at_work(elected)
+    with second_replica(elected, prefix=wrong_clock(offset)) as standby:
+        time.sleep(_LEASE + 2)
+        assert (leader.leads, standby.leads, standby.writes()) == (True, False, [])
+        why = "nobody leads for a while, and then one whose clock is wrong"
+        elected.observer.suspend(Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, because=why)
+        killed = time.monotonic()
+        leader.operator.kill()
+        elected.server.client.enqueue(WEB_VIDEO)
+        case.healed(acts(elected, standby, since=killed, within=_ACTS_WITHIN))
+        assert time.monotonic() - killed > _LEASE - 3
+        workers.assert_untouched()
+        # Its clock is as wrong as was meant.
+        renewed = json.loads(standby.writes(target="leases")[-1].body)["spec"]["renewTime"]
+        off = datetime.fromisoformat(renewed).timestamp() - time.time()
+        assert abs(off - float(offset.removesuffix("s"))) < 60
+
+
+@pytest.mark.soak
+@pytest.mark.fault("R27")
+def test_two_that_act_at_once_on_20_pools_never_make_more_pods_than_the_cap(
+    faults: FaultStage, case: Case, counted: dict[str, int]
+) -> None:
+    """The observer judges the cap at every event when the test ends."""
+    why = "two operators write each other's status, and register each other's runners anew"
+    faults.observer.suspend(Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, Invariant.NO_SPIN, because=why)
+    names = [faults.pool(f"pool-{number}", scaling={"maxReplicas": _CAP}) for number in range(_POOLS)]
+    with second_replica(faults) as second:
+        both = (first_replica(faults), second)
+        assert len(leading(both)) == len(both)
+        churn(faults, names, seconds=_CHURN_SECONDS)
+        made = [len(replica.carried_out("pods")) for replica in both]
+        # Both did, so there was something to collide about.
+        assert min(made) > 0
+        refused = sum(record.status == 409 for replica in both for record in replica.writes())
+    counted |= {"pods made by either": sum(made), "writes refused for the other's sake": refused}
+    for name in names:
+        faults.change_pool(name, scaling={"minReplicas": 0})
+    begin = time.monotonic()
+    faults.until(lambda: not faults.leftovers(), "the end of all pods when one is left to act", within=90)
+    case.healed(time.monotonic() - begin)
+
+
+def churn(stage: FaultStage, names: list[str], *, seconds: float) -> None:
+    """Jobs and floors that come and go."""
+    chance = random.Random(_SEED)
+    deadline = time.monotonic() + seconds
+    stage.player.script = Script(job_seconds=0.5)
+    while time.monotonic() < deadline:
+        stage.server.client.enqueue(WEB_VIDEO, count=chance.randrange(_POOLS))
+        stage.change_pool(chance.choice(names), scaling={"minReplicas": chance.randrange(_CAP + 1)})
+        time.sleep(chance.uniform(0.1, 1.0))
