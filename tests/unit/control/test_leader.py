@@ -175,6 +175,12 @@ async def test_a_lease_given_back_is_taken_at_the_next_look(leases: FakeLeases) 
     assert leases.holder == "b"
 
 
+async def test_one_that_never_led_has_nothing_to_keep(leases: FakeLeases) -> None:
+    standby, way = candidate(leases)
+    assert await lost_at(standby) == 0
+    assert way.calls == []
+
+
 async def test_one_that_never_led_gives_nothing_back(leases: FakeLeases) -> None:
     standby, way = candidate(leases)
     await standby.release()
