@@ -118,8 +118,8 @@ def test_a_leader_that_was_frozen_in_the_middle_of_its_work_writes_nothing_when_
     working_pool(elected)
     elected.observer.suspend(Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, because="nobody leads for a while")
     pid = leader.operator.pid
-    # It is asked to register the pod's runner next, by an answer that waits for it.
-    creation = Match(verbs=frozenset({"create"}), target="pods")
+    # What it does next is a write: the answer that waits for it lets it take the gate off its pod.
+    creation = Match(verbs=frozenset({"create"}), target="secrets")
     frozen = leader.api.fault(CallBefore(callback=lambda: os.kill(pid, signal.SIGSTOP)), creation, times=1)
     elected.server.client.set(watchdog=False)
     elected.player.script = Script(job_seconds=1.0)
@@ -197,7 +197,11 @@ def test_two_that_act_at_once_on_20_pools_never_make_more_pods_than_the_cap(
 ) -> None:
     """The observer judges the cap at every event when the test ends."""
     why = "two operators write each other's status, and register each other's runners anew"
-    faults.observer.suspend(Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, Invariant.NO_SPIN, because=why)
+    told = (Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, Invariant.NO_SPIN, Invariant.QUIET)
+    faults.observer.suspend(*told, because=why)
+    # Not promised for two that act at once (docs/limits.md): a deletion is bound to the UID, not to the version.
+    why = "one discards a gated pod while the other takes its gate off: it runs, with no job in hand"
+    faults.observer.suspend(Invariant.WORK_IS_SAFE, because=why)
     names = [faults.pool(f"pool-{number}", scaling={"maxReplicas": _CAP}) for number in range(_POOLS)]
     with second_replica(faults) as second:
         both = (first_replica(faults), second)
