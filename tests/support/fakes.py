@@ -120,7 +120,7 @@ class FakeCluster:
         self._called("pod_controller")
         return observe.controller_uid(self.pods[name]) or "" if name in self.pods else None
 
-    async def delete_pod(self, namespace: str, name: str, uid: str, *, force: bool = False) -> None:
+    async def delete_pod(self, namespace: str, name: str, uid: str, *, version: str = "", force: bool = False) -> None:
         self._called("delete_pod")
         if force:
             self.forced.append(name)
@@ -256,7 +256,11 @@ class FakeLink:
     rows: tuple[FakeRow, ...] | None = ()
     facts: ServerFacts | None = MODERN
     fail_register: Exception | None = None
+    fail_repair: Exception | None = None
+    fail_at: str = "transcode"
     full_reads: int = 0
+    repairs: list[tuple[str, ...]] = field(default_factory=list)
+    moved_on: set[str] = field(default_factory=set)
 
     def set(self, **changes: Any) -> None:
         """Change the queue."""
@@ -276,6 +280,21 @@ class FakeLink:
 
     async def refresh_rows(self) -> tuple[FakeRow, ...]:
         return self.rows or ()
+
+    async def cancel_job(self, uuid: str) -> bool:
+        return self._repair("cancel", uuid)
+
+    async def delete_job(self, uuid: str) -> bool:
+        return self._repair("delete", uuid)
+
+    async def transcode_video(self, video: str, kind: str) -> None:
+        self._repair("transcode", video, str(kind))
+
+    def _repair(self, *call: str) -> bool:
+        if self.fail_repair is not None and call[0] == self.fail_at:
+            raise self.fail_repair
+        self.repairs.append(call)
+        return call[1] not in self.moved_on
 
     def request_full_read(self) -> None:
         self.full_reads += 1

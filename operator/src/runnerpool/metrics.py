@@ -13,10 +13,13 @@ from runnerpool.api.reasons import Reason
 from runnerpool.planning.plan import Plan
 from runnerpool.planning.queue import QueueKnown
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
+from runnerpool.planning.stuck import StuckCause, StuckJob
 
 _POOL = ("namespace", "pool")
 _STATUSES: Mapping[str, bool | None] = {"true": True, "false": False, "unknown": None}
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
+
+_RECLAIM_SECONDS = (1, 2.5, 5, 10, 20, 30, 60, 90, 120, 150, 180, 300, 600)
 
 
 class Metrics:
@@ -46,6 +49,21 @@ class Metrics:
             "runnerpool_pods_failed_total", "Pods that failed or were given up as sick.", "cause"
         )
         self._unhealthy = self._gauge("runnerpool_unhealthy_replicas", "Pods that look sick.")
+        self._stuck = self._gauge("runnerpool_queue_stuck_jobs", "Jobs of the pool's types that do not move.", "cause")
+        self._stuck_oldest = self._gauge(
+            "runnerpool_queue_stuck_oldest_seconds", "How long the longest of them has not moved.", "cause"
+        )
+        self._lost_work = self._counter(
+            "runnerpool_lost_work_seconds_total", "Encoding that came to nothing, by why its pod ended.", "cause"
+        )
+        self._reclaim_seconds = Histogram(
+            "runnerpool_reclaim_duration_seconds",
+            "From the end of a pod to when a job of it is seen pending, or in other hands.",
+            (*_POOL, "way"),
+            registry=self.registry,
+            buckets=_RECLAIM_SECONDS,
+        )
+        self._per_pool.append(self._reclaim_seconds)
         self._steps = self._counter("runnerpool_steps_total", "Steps carried out.", "step", "reason")
         self._passes = self._counter("runnerpool_passes_total", "Passes of observe, plan, act, report.", "result")
         self._pass_seconds = Histogram(
@@ -134,6 +152,23 @@ class Metrics:
         self._known.labels(*key).set(isinstance(snapshot.queue, QueueKnown))
         if isinstance(snapshot.queue, QueueKnown):
             self._queue(key, snapshot.queue, snapshot.now)
+
+    def lost_work(self, key: tuple[str, str], cause: str, seconds: int) -> None:
+        """Encoding came to nothing as a pod ended."""
+        self._lost_work.labels(*key, cause).inc(seconds)
+
+    def stuck_found(self, key: tuple[str, str], stuck: Iterable[StuckJob], now: datetime) -> None:
+        """The jobs that a pass found stuck."""
+        ages: dict[StuckCause, list[float]] = {cause: [] for cause in StuckCause}
+        for one in stuck:
+            ages[one.cause].append((now - one.job.updated).total_seconds())
+        for cause, seconds in ages.items():
+            self._stuck.labels(*key, str(cause)).set(len(seconds))
+            self._stuck_oldest.labels(*key, str(cause)).set(max(seconds, default=0))
+
+    def reclaimed(self, key: tuple[str, str], way: str, seconds: float) -> None:
+        """A job of a pod that ended is back in the queue, or in other hands."""
+        self._reclaim_seconds.labels(*key, way).observe(seconds)
 
     def conditions_found(self, key: tuple[str, str], conditions: Iterable[Condition]) -> None:
         """What a pass found; a condition that it did not judge stays as it was, as in the pool's status."""

@@ -16,6 +16,7 @@ from runnerpool.cluster.api import KubeApi, load_configuration
 from runnerpool.cluster.errors import ClusterError
 from runnerpool.cluster.gateway import ClusterGateway
 from runnerpool.control.controller import Controller
+from runnerpool.control.janitor import Janitor
 from runnerpool.control.pace import Pace
 from runnerpool.control.pollers import Pollers
 from runnerpool.control.world import World
@@ -124,10 +125,14 @@ async def _lead(
         stack.push_async_callback(controller.stop)
         vitals.look_at(oldest_pass=controller.oldest_pass, last_api_answer=lambda: api.last_answer)
         watcher = _watcher(settings, cluster, controller, vitals, metrics)
-        try:
-            await watcher.run()
-        finally:
-            watcher.stop()
+        janitor = Janitor(cluster, pollers.in_use, cluster_id=world.cluster_id, namespaces=settings.namespaces)
+        async with asyncio.TaskGroup() as group:
+            cleaning = group.create_task(janitor.run(), name="janitor")
+            try:
+                await watcher.run()
+            finally:
+                watcher.stop()
+                cleaning.cancel()
 
 
 @contextmanager

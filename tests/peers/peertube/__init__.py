@@ -6,5 +6,6 @@ no PeerTube has is under `/simulation`:
 
 - `settings`, `accounts`, `jobs`, `grow`: what the server is and holds; `grow` gives it the rows of years (`grown`);
 - `faults`: what goes wrong with requests (`faults`), and `certificate`: another one from now on;
+- `restart`, `jobs/…/age`, `jobs/…/hand-over`: what befalls it and jobs (`routes.troubles`); `requests`, its log;
 - `videos`, `statistics`, `runners`, `secrets`: what has become of it all; `revoke-logins`: all sessions end.
 """

@@ -105,6 +105,26 @@ class SimulationClient:
     def delete_job(self, job_uuid: str) -> None:
         self._send("DELETE", f"/api/v1/runners/jobs/{job_uuid}")
 
+    def transcode(self, video_uuid: str, kind: str, *, force: bool = False) -> None:
+        body = {"transcodingType": kind, "forceTranscoding": force}
+        self._send("POST", f"/api/v1/videos/{video_uuid}/transcoding", json=body)
+
+    def restart(self) -> None:
+        """Start the server again: completions are broken off for ever, sockets and lives end."""
+        self._json("POST", "/simulation/restart")
+
+    def age(self, job_uuid: str, seconds: float) -> None:
+        """Let a job's last sign of life be that long ago."""
+        self._json("POST", f"/simulation/jobs/{job_uuid}/age", json={"seconds": seconds})
+
+    def hand_over(self, job_uuid: str, runner: str) -> None:
+        """Give a job in processing to another runner; the one before is not told."""
+        self._json("POST", f"/simulation/jobs/{job_uuid}/hand-over", json={"runner": runner})
+
+    def requests(self, path: str = "") -> list[JSON]:
+        """The latest requests whose path holds that text, oldest first."""
+        return list(self._json("GET", "/simulation/requests", params={"path": path})["data"])
+
     def enqueue(self, job_type: str, **order: Any) -> list[str]:
         """Put plain jobs into the queue (`plain.Order` has the fields); returns their UUIDs."""
         return [str(job) for job in self._json("POST", "/simulation/jobs", json={"type": job_type, **order})["jobs"]]

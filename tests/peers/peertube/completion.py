@@ -1,6 +1,7 @@
 """What the server does with a finished job's files before it says COMPLETED."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,10 @@ KINDS = {
 }
 
 
+class BrokenOff(Exception):
+    """The server was started again in the middle of it."""
+
+
 class Completer:
     """Post-processing of results.
 
@@ -54,6 +59,7 @@ class Completer:
 
     def __init__(self, *, queue: JobQueue, library: VideoLibrary) -> None:
         self.seconds = 0.0
+        self._broken_off = asyncio.Event()
         self._queue = queue
         self._library = library
 
@@ -62,18 +68,30 @@ class Completer:
 
         Raises:
             Problem: 400, a file that the type needs is missing.
+            BrokenOff: The server was started again meanwhile; the job stays in COMPLETING for ever.
         """
         missing = [name for name in REQUIRED_FILES.get(job.type, ()) if name not in files]
         if missing:
             raise Problem(400, "Payload is invalid")
         self._queue.start_completing(job)
         error: str | None = None
+        await self._wait(self._broken_off)
         try:
-            await asyncio.sleep(self.seconds)
             await self._store(job, files)
         except (MediaError, OSError) as failure:
             error = str(failure)
         self._queue.finish_completing(job, error)
+
+    def break_off(self) -> None:
+        """End all post-processing at once, as a restart does; nothing takes it up again."""
+        self._broken_off.set()
+        self._broken_off = asyncio.Event()
+
+    async def _wait(self, broken_off: asyncio.Event) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.seconds):
+                await broken_off.wait()
+            raise BrokenOff
 
     async def _store(self, job: Job, files: Mapping[str, Part]) -> None:
         video = self._library.get(job.video_uuid)

@@ -64,6 +64,13 @@ class FanOut:
             children=children,
         )
 
+    def by_request(self, kind: str) -> tuple[JobDraft, ...]:
+        """One job for each resolution, all of optional priority (create-transcoding-job.ts)."""
+        lower = [resolution for resolution in RESOLUTION_ORDER if resolution in self.resolutions]
+        resolutions = (self._top, *(resolution for resolution in lower if resolution < self._top))
+        make = self._hls if kind == "hls" else self._web
+        return tuple(make(resolution, required=False) for resolution in resolutions)
+
     def storyboard(self) -> JobDraft:
         return storyboard(self.urls, self.info, self.profile.priorities.storyboard)
 

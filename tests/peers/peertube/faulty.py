@@ -113,10 +113,10 @@ async def _no_answer(fault: Fault, request: web.Request) -> web.Response:
             await asyncio.wait_for(fault.lifted.wait(), _LOOK_SECONDS)
         except TimeoutError:
             continue
-    return _hang_up(request)
+    return hang_up(request)
 
 
-def _hang_up(request: web.Request) -> web.Response:
+def hang_up(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
     # Nobody gets this; it is what the journal counts as no answer.
@@ -141,7 +141,7 @@ async def _bit_by_bit(
     await response.prepare(request)
     if fault.kind is Kind.CUT:
         await response.write(body[: len(body) // 2])
-        return _hang_up(request)
+        return hang_up(request)
     for index in range(len(body)):
         if fault.lifted.is_set():
             await response.write(body[index:])

@@ -9,7 +9,7 @@ from peers.peertube.clock import Clock
 from peers.peertube.journal import Cause, Journal
 from peers.peertube.listing import Order, Selection
 from peers.peertube.profile import LIVE, ServerProfile
-from peers.peertube.records import CANCELLABLE_STATES, JSON, Job, JobState, Runner
+from peers.peertube.records import ACTIVE_STATES, CANCELLABLE_STATES, JSON, Job, JobState, Runner
 from peers.peertube.table import Growth, JobTable
 
 
@@ -119,6 +119,20 @@ class JobQueue:
             self._fail(job, cause, detail)
         else:
             self._requeue(job, cause, detail)
+
+    def hand_over(self, job: Job, runner: Runner) -> None:
+        """Take a job in processing from its runner, as the watchdog does, and let another one have it at once."""
+        self.give_back(job, Cause.WATCHDOG, "Given to another runner")
+        self.accept(job, runner)
+
+    def age(self, job: Job, seconds: float) -> None:
+        """Let the job's last sign of life be that long ago."""
+        job.updated_at = self._clock.now() - timedelta(seconds=seconds)
+
+    def restart(self) -> None:
+        """What the server does to its jobs as it starts: lives end, and nothing else is looked at (live-manager.ts)."""
+        for job in [job for job in self._table if job.type == LIVE and job.state in ACTIVE_STATES]:
+            self.cancel(job, Cause.RESTART)
 
     def report_error(self, job: Job, message: str) -> None:
         job.failures += 1

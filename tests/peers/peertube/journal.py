@@ -1,6 +1,6 @@
 """What happened on the server, kept for tests to read: transitions of jobs, logins, requests."""
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,7 @@ class Cause(StrEnum):
     PARENT_CANCELLED = "parent-cancelled"
     CANCEL = "cancel"
     DELETE = "delete"
+    RESTART = "restart"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,21 @@ class JobHistory:
         return sum(1 for transition in self.transitions if transition.cause is cause)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestEntry:
+    """One request. `path` has the identifiers in it, `route` has not; status 0 is a connection closed without one."""
+
+    time: datetime
+    method: str
+    path: str
+    route: str
+    status: int
+    user_agent: str
+
+
+LOGGED_REQUESTS = 20_000
+
+
 class Journal:
     """What happened.
 
@@ -61,6 +77,7 @@ class Journal:
             without one. What is under `/simulation` is left out here and below.
         seconds: Requests by "METHOD /path/{template}", then by the second of their arrival (Unix time).
         faulty: Requests that met a fault, by its kind.
+        log: The latest requests one by one, oldest first.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -71,9 +88,19 @@ class Journal:
         self.requests: defaultdict[str, Counter[int]] = defaultdict(Counter)
         self.seconds: defaultdict[str, Counter[int]] = defaultdict(Counter)
         self.faulty: Counter[str] = Counter()
+        self.log: deque[RequestEntry] = deque(maxlen=LOGGED_REQUESTS)
 
     def arrived(self, route: str) -> None:
         self.seconds[route][int(self._clock.now().timestamp())] += 1
+
+    def answered(self, *, method: str, path: str, route: str, status: int, user_agent: str) -> None:
+        """Note a request that is over."""
+        self.requests[route][status] += 1
+        self.log.append(
+            RequestEntry(
+                time=self._clock.now(), method=method, path=path, route=route, status=status, user_agent=user_agent
+            )
+        )
 
     def record(self, job: Job, after: JobState | None, cause: Cause, detail: str | None = None) -> None:
         """Note the step that the job is about to make (its state and runner are still those before)."""

@@ -111,6 +111,12 @@ class VideoLibrary:
             return
         self._queue.add(self._fan_out(video, is_new=is_new).transcoding())
 
+    def transcode(self, video: Video, kind: str) -> None:
+        """Queue what an administrator asks for: `hls` or web videos of all resolutions, none waiting for another."""
+        if self._remote_runners.transcoding:
+            for draft in self._fan_out(video, is_new=False).by_request(kind):
+                self._queue.add(draft)
+
     def add_result(self, video: Video, output: OutputFile, *, replaces_best: bool) -> None:
         video.outputs.append(output)
         if replaces_best and output.info is not None:

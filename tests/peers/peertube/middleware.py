@@ -37,7 +37,13 @@ async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
         status = error.status
         raise
     finally:
-        journal.requests[route][status] += 1
+        journal.answered(
+            method=request.method,
+            path=request.path,
+            route=route,
+            status=status,
+            user_agent=request.headers.get("User-Agent", ""),
+        )
     return response
 
 

@@ -50,6 +50,11 @@ class RunnerSocket:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(self._debounce, self._push)
 
+    async def drop_all(self) -> None:
+        """Cut all connections below Socket.IO, as a process does that ends: clients come back by themselves."""
+        if self._server.eio.sockets:
+            await self._server.eio.disconnect()
+
     async def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()

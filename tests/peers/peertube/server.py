@@ -21,6 +21,8 @@ from peers.peertube.routes import (
     observation,
     runner_jobs,
     runners,
+    transcoding,
+    troubles,
     uploads,
 )
 from peers.peertube.simulation import SIMULATION, Settings, Simulation
@@ -32,9 +34,11 @@ ROUTES: tuple[Route, ...] = (
     *jobs_admin.ROUTES,
     *runners.ROUTES,
     *uploads.ROUTES,
+    *transcoding.ROUTES,
     *control.ROUTES,
     *observation.ROUTES,
     *faults.ROUTES,
+    *troubles.ROUTES,
 )
 
 

@@ -86,6 +86,12 @@ class Simulation:
     def start(self) -> None:
         self._watch = asyncio.create_task(self.watchdog.run())
 
+    async def restart(self) -> None:
+        """Start again with the same database: what was under way is broken off, and the runners' sockets end."""
+        self.completer.break_off()
+        await self.socket.drop_all()
+        self.queue.restart()
+
     async def stop(self) -> None:
         self.faults.lift_all()
         if self._watch is not None:

@@ -32,6 +32,7 @@ GOOD_SPECS: dict[str, dict[str, Any]] = {
     "4 threads on part of a CPU": spec_body(
         runner={"ffmpeg": {"threads": 4}, "resources": {"limits": {"cpu": "250m"}}}
     ),
+    "repairs": spec_body(repair={"poisonJobs": "Cancel", "stuckJobs": "Repair", "stuckAfterSeconds": 60}),
     "nobody": spec_body(scaling={"maxReplicas": 0}),
     "threads as a number": spec_body(runner={"ffmpeg": {"threads": 4, "nice": 19}}),
     "resources in every spelling": spec_body(

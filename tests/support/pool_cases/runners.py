@@ -112,4 +112,22 @@ BAD_RUNNERS = [
         spec=spec_body(lifecycle={"deletionPolicy": "Orphan"}),
         bound='supported values: "Drain", "Abort"',
     ),
+    BadPool(
+        case="poison jobs deleted",
+        path="spec.repair.poisonJobs",
+        spec=spec_body(repair={"poisonJobs": "Delete"}),
+        bound='supported values: "Quarantine", "Cancel"',
+    ),
+    BadPool(
+        case="stuck jobs that are none of the choices",
+        path="spec.repair.stuckJobs",
+        spec=spec_body(repair={"stuckJobs": "repair"}),
+        bound='supported values: "Report", "DryRun", "Repair"',
+    ),
+    BadPool(
+        case="stuck within a second",
+        path="spec.repair.stuckAfterSeconds",
+        spec=spec_body(repair={"stuckAfterSeconds": 1}),
+        bound="should be greater than or equal to 60",
+    ),
 ]

@@ -132,7 +132,7 @@ def test_schema_and_types_have_the_same_defaults():
                 value = value[part]
             assert value == field["default"], path
             seen += 1
-    assert seen == 22
+    assert seen == 25
 
 
 def test_the_default_of_an_environment_variable_is_nothing():

@@ -24,6 +24,9 @@ class FakeRecorder:
     results: list[str] = field(default_factory=list)
     forgotten: list[Any] = field(default_factory=list)
     failed: list[Any] = field(default_factory=list)
+    lost: list[tuple[str, int]] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
+    reclaims: list[tuple[str, float]] = field(default_factory=list)
 
     def pass_done(self, key, result, seconds):
         self.results.append(result)
@@ -39,6 +42,15 @@ class FakeRecorder:
 
     def step_done(self, key, step, reason):
         self.steps.append((step, str(reason)))
+
+    def lost_work(self, key, cause, seconds):
+        self.lost.append((cause, seconds))
+
+    def stuck_found(self, key, stuck, now):
+        self.stuck = [str(one.cause) for one in stuck]
+
+    def reclaimed(self, key, way, seconds):
+        self.reclaims.append((way, seconds))
 
     def forget(self, key):
         self.forgotten.append(key)

@@ -20,6 +20,7 @@ from runnerpool.peertube.errors import LoginRefused, PeerTubeError, RateLimited,
 from runnerpool.peertube.reading import Want
 from runnerpool.planning.jobs import Job, JobState, ServerReading
 from runnerpool.planning.queue import QueueUnknown
+from runnerpool.planning.repair_steps import TranscodingKind
 from runnerpool.planning.server import ServerFacts
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -105,6 +106,21 @@ class FakeServer:
     async def delete_runner(self, row_id: int) -> None:
         await self._answer()
         self.rows = tuple(row for row in self.rows if row.id != row_id)
+
+    async def cancel_job(self, uuid: str) -> bool:
+        return await self._end(uuid)
+
+    async def delete_job(self, uuid: str) -> bool:
+        return await self._end(uuid)
+
+    async def _end(self, uuid: str) -> bool:
+        await self._answer()
+        before, self.jobs = self.jobs, tuple(row for row in self.jobs if row.uuid != uuid)
+        return before != self.jobs
+
+    async def transcode_video(self, video: str, kind: TranscodingKind) -> None:
+        await self._answer()
+        self.jobs = (*self.jobs, replace(job(9), video=video, type=str(kind)))
 
     async def aclose(self) -> None:
         self.closed = True
@@ -219,6 +235,19 @@ async def test_a_request_brings_the_full_read_forward() -> None:
 
     assert server.reads == [0.0, 2.5]
     assert server.looks == [0.0, 2.5]
+
+
+async def test_a_repair_is_made_at_once_and_seen_soon() -> None:
+    server = FakeServer(jobs=(job(1), job(2)))
+    async with polling(server) as poller:
+        await asyncio.sleep(1)
+        assert [await poller.cancel_job("job-1"), await poller.cancel_job("job-1")] == [True, False]
+        assert [await poller.delete_job("job-2"), await poller.delete_job("job-2")] == [True, False]
+        await poller.transcode_video("video", TranscodingKind.HLS)
+        await asyncio.sleep(2)
+
+        assert [(row.video, row.type) for row in known(poller).pending] == [("video", "hls")]
+    assert max(server.reads) < 3
 
 
 async def test_a_hundred_requests_at_once_bring_one_read_and_none_before_a_second_is_over() -> None:

@@ -7,9 +7,9 @@ import pytest
 from pydantic import SecretStr
 
 from runnerpool.control.pace import Pace
-from runnerpool.control.poller import ServerClient
 from runnerpool.control.pollers import Pollers
 from runnerpool.control.ports import Links, PoolKey
+from runnerpool.control.server_client import ServerClient
 from runnerpool.peertube.accounts import RegisteredRunner, RunnerAccount
 from runnerpool.peertube.address import ServerAddress
 from runnerpool.peertube.client import ChangeMark, JobPage
@@ -19,6 +19,7 @@ from runnerpool.peertube.reading import Want
 from runnerpool.peertube.trust import CaBundle
 from runnerpool.planning.jobs import Job, JobState, ServerReading
 from runnerpool.planning.queue import QueueUnknown
+from runnerpool.planning.repair_steps import TranscodingKind
 from runnerpool.planning.server import ServerFacts
 
 pytestmark = pytest.mark.looptime
@@ -60,6 +61,15 @@ class EmptyServer:
 
     async def delete_runner(self, row_id: int) -> None:
         """Have none."""
+
+    async def cancel_job(self, uuid: str) -> bool:
+        return False
+
+    async def delete_job(self, uuid: str) -> bool:
+        return False
+
+    async def transcode_video(self, video: str, kind: TranscodingKind) -> None:
+        """Have no videos."""
 
     async def aclose(self) -> None:
         self.closed = True
@@ -219,10 +229,12 @@ async def test_the_last_pool_that_goes_ends_the_poller(servers: Servers) -> None
     await asyncio.sleep(1)
     _, client = servers.made[0]
 
+    assert len(every.in_use()) == 1
     every.release(A)
     await asyncio.sleep(5)
     assert (client.looks, client.closed) == (2, False)
     every.release(B)
+    assert every.in_use() == ()
     await asyncio.sleep(60)
 
     assert (client.looks, client.closed) == (2, True)

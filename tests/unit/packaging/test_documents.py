@@ -10,8 +10,10 @@ import yaml
 from prometheus_client import Metric
 
 from runnerpool.api.conditions import ConditionType
+from runnerpool.api.pool import StuckJobs
 from runnerpool.api.reasons import Reason
 from runnerpool.metrics import Metrics
+from runnerpool.planning.stuck import StuckCause
 from support.packaging import source_map
 from support.packaging.paths import ARCHITECTURE, CRD, ROOT, SAMPLES
 from support.packaging.pool_schema import complaints
@@ -115,7 +117,9 @@ def test_operations_explain_every_condition_and_name_reasons_and_metrics_that_ex
     assert conditions == [str(kind) for kind in ConditionType]
     reasons = set(re.findall(r"`([A-Z][A-Za-z]+)`", page)) - set(conditions)
     words = {"False", "True", "Unknown", "Desired", "Drain", "Abort", "Pending", "Terminating", "SchedulingGated"}
-    assert reasons - words <= {str(reason) for reason in Reason}
+    causes = {str(cause) for cause in StuckCause}
+    assert causes <= reasons
+    assert reasons - words - causes <= {str(word) for kind in (Reason, StuckJobs) for word in kind}
     told = set(re.findall(r"\brunnerpool_\w+", page))
     assert told <= {sample for family in Metrics().registry.collect() for sample in _names(family)}
     assert len(told) > 8

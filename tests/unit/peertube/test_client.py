@@ -8,8 +8,9 @@ import pytest
 
 from runnerpool.api.reasons import Reason
 from runnerpool.peertube.client import ChangeMark
-from runnerpool.peertube.errors import InvalidResponse, RegistrationFailed
+from runnerpool.peertube.errors import InsufficientRights, InvalidResponse, RegistrationFailed, RepairRefused
 from runnerpool.planning.jobs import JobState
+from runnerpool.planning.repair_steps import TranscodingKind
 from support.scripted_peertube import (
     JOBS,
     REGISTER,
@@ -300,3 +301,71 @@ async def test_a_closed_client_has_forgotten_the_registration_token(server: Scri
     await client.aclose()
 
     assert client._registrar._token is None
+
+
+JOB = "00000000-0000-4000-8000-000000000001"
+VIDEO = "00000000-0000-4000-8000-0000000000ff"
+CANCEL = f"{JOBS}/{JOB}/cancel"
+TRANSCODING = f"/api/v1/videos/{VIDEO}/transcoding"
+
+
+async def test_a_job_is_cancelled(server: ScriptedPeerTube) -> None:
+    server.on("POST", CANCEL, Say(204))
+
+    assert await server.client().cancel_job(JOB)
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_a_job_that_has_gone_or_moved_on_is_no_fault(server: ScriptedPeerTube, status: int) -> None:
+    server.on("POST", CANCEL, problem(status))
+
+    assert not await server.client().cancel_job(JOB)
+
+
+async def test_a_job_is_deleted_and_one_that_has_gone_is_no_fault(server: ScriptedPeerTube) -> None:
+    server.on("DELETE", f"{JOBS}/{JOB}", Say(204), problem(404))
+    client = server.client()
+
+    assert [await client.delete_job(JOB), await client.delete_job(JOB)] == [True, False]
+
+
+async def test_other_refusals_of_a_repair_are_told(server: ScriptedPeerTube) -> None:
+    server.on("DELETE", f"{JOBS}/{JOB}", problem(400))
+    server.on("POST", CANCEL, problem(403))
+
+    with pytest.raises(InvalidResponse):
+        await server.client().delete_job(JOB)
+    with pytest.raises(InsufficientRights):
+        await server.client().cancel_job(JOB)
+
+
+async def test_a_video_is_transcoded_anew_by_force(server: ScriptedPeerTube) -> None:
+    server.on("POST", TRANSCODING, Say(204))
+
+    await server.client().transcode_video(VIDEO, TranscodingKind.WEB_VIDEO)
+
+    (request,) = server.asked("POST", TRANSCODING)
+    assert json.loads(request.content) == {"transcodingType": "web-video", "forceTranscoding": True}
+
+
+@pytest.mark.parametrize("status", [400, 404, 409])
+async def test_a_transcoding_that_is_refused_is_told_with_its_video(server: ScriptedPeerTube, status: int) -> None:
+    server.on("POST", TRANSCODING, problem(status))
+
+    with pytest.raises(RepairRefused) as caught:
+        await server.client().transcode_video(VIDEO, TranscodingKind.HLS)
+
+    assert caught.value.reason is Reason.REPAIR_REFUSED
+    assert VIDEO in caught.value.message
+    assert "canary" not in caught.value.message
+
+
+@pytest.mark.parametrize("odd", ["../../users/1", "", "x" * 36])
+async def test_an_id_that_is_no_uuid_never_gets_into_a_path(server: ScriptedPeerTube, odd: str) -> None:
+    client = server.client()
+
+    for call in (client.cancel_job(odd), client.delete_job(odd), client.transcode_video(odd, TranscodingKind.HLS)):
+        with pytest.raises(RepairRefused) as caught:
+            await call
+        assert not odd or odd not in caught.value.message
+    assert server.requests == []

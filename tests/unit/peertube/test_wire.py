@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,49 @@ def test_what_a_newer_server_may_send_is_let_through(changes: dict[str, Any], re
 
     job = jobs.data[0].job()
     assert {key: getattr(job, key) for key in read} == read
+
+
+VIDEO = "C674A0A7-ae6c-4ee7-8713-505ca9f3462b"
+START = "2026-11-23T18:24:07.000Z"
+
+
+def test_start_failures_and_video_are_read_where_they_are_told() -> None:
+    row = job_row(startedAt=START, failures=3, privatePayload={"videoUUID": VIDEO, "isNewVideo": True})
+
+    job = decode(WireJobs, encoded({"total": 1, "data": [row]}), "it").data[0].job()
+
+    assert (job.started, job.failures, job.video) == (datetime(2026, 11, 23, 18, 24, 7, tzinfo=UTC), 3, VIDEO.lower())
+
+
+def test_every_recorded_job_tells_its_video() -> None:
+    rows = [
+        row.job()
+        for path in recorded("*-jobs-*")
+        if body_of(path)[0] == 200
+        for row in decode(WireJobs, encoded(body_of(path)[1]), "it").data
+    ]
+
+    assert all(job.video is not None for job in rows)
+    assert {job.failures for job in rows} >= {0, 1}
+    assert any(job.started is not None for job in rows)
+
+
+_ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=40),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.just("videoUUID"), inner, max_size=1),
+    max_leaves=4,
+) | st.sampled_from(["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", START, {"videoUUID": VIDEO}])
+
+
+@given(started=_ODD, failures=_ODD, private=_ODD)
+def test_what_serves_explanations_alone_never_spoils_a_row(started: Any, failures: Any, private: Any) -> None:
+    row = job_row(startedAt=started, failures=failures, privatePayload=private)
+
+    job = decode(WireJobs, encoded({"total": 1, "data": [row]}), "it").data[0].job()
+
+    assert job.started is None or job.started.utcoffset() is not None
+    assert job.failures >= 0
+    assert job.video in {None, VIDEO.lower()}
 
 
 WRONG_ROWS = [

@@ -9,7 +9,8 @@ from runnerpool.api.reasons import Reason
 from runnerpool.metrics import Metrics
 from runnerpool.planning.planner import plan
 from runnerpool.planning.snapshot import PodStage
-from support.builders import NOW, gated, known, make_pod, make_pool, make_snapshot, pod_called, unknown
+from runnerpool.planning.stuck import StuckCause, StuckJob
+from support.builders import NOW, gated, known, make_job, make_pod, make_pool, make_snapshot, pod_called, unknown
 
 KEY = ("media", "vod")
 LABELS = {"namespace": "media", "pool": "vod"}
@@ -150,3 +151,38 @@ def test_a_pod_of_another_name_than_any_busy_one_is_idle(metrics):
     tell(metrics, make_snapshot(known(held={1: 1}), [pod]))
 
     assert value(metrics, "runnerpool_replicas", state="idle") == 1
+
+
+def test_stuck_jobs_are_told_by_cause_and_causes_that_have_none_are_zero(metrics):
+    job = make_job(state=2, updated=NOW - timedelta(seconds=900))
+    metrics.stuck_found(KEY, [StuckJob(job=job, cause=StuckCause.WATCHDOG_SILENT)], NOW)
+
+    assert value(metrics, "runnerpool_queue_stuck_jobs", cause="WatchdogSilent") == 1
+    assert value(metrics, "runnerpool_queue_stuck_oldest_seconds", cause="WatchdogSilent") == 900
+    assert value(metrics, "runnerpool_queue_stuck_jobs", cause="CompletingForever") == 0
+
+    metrics.stuck_found(KEY, [], NOW)
+
+    assert value(metrics, "runnerpool_queue_stuck_jobs", cause="WatchdogSilent") == 0
+    assert value(metrics, "runnerpool_queue_stuck_oldest_seconds", cause="WatchdogSilent") == 0
+
+
+def test_lost_work_adds_up_and_reclaims_are_told_by_way(metrics):
+    metrics.lost_work(KEY, "OutOfMemory", 30)
+    metrics.lost_work(KEY, "OutOfMemory", 12)
+    metrics.reclaimed(KEY, "abort", 3)
+    metrics.reclaimed(KEY, "watchdog", 140)
+
+    assert value(metrics, "runnerpool_lost_work_seconds_total", cause="OutOfMemory") == 42
+    assert value(metrics, "runnerpool_reclaim_duration_seconds_sum", way="watchdog") == 140
+    assert value(metrics, "runnerpool_reclaim_duration_seconds_bucket", way="abort", le="5.0") == 1
+
+
+def test_of_a_pool_that_has_gone_no_trouble_is_told_any_more(metrics):
+    metrics.stuck_found(KEY, [], NOW)
+    metrics.lost_work(KEY, "OutOfMemory", 30)
+    metrics.reclaimed(KEY, "abort", 3)
+
+    metrics.forget(KEY)
+
+    assert b'pool="vod"' not in generate_latest(metrics.registry)

@@ -78,6 +78,24 @@ class JobTypeFilter(StrEnum):
     BEST_EFFORT = "BestEffort"
 
 
+class PoisonJobs(StrEnum):
+    """What becomes of jobs that end their runners, one after the other."""
+
+    QUARANTINE = "Quarantine"
+    """They count as demand no more, and are named."""
+    CANCEL = "Cancel"
+    """They are cancelled on the server as well."""
+
+
+class StuckJobs(StrEnum):
+    """What becomes of jobs that the server has lost sight of."""
+
+    REPORT = "Report"
+    DRY_RUN = "DryRun"
+    """What a repair would do is told, once for each job."""
+    REPAIR = "Repair"
+
+
 class SecretRef(_Model):
     """A Secret in the pool's own namespace."""
 
@@ -216,6 +234,18 @@ class Lifecycle(_Model):
     deletion_policy: DeletionPolicy = Field(default=DeletionPolicy.DRAIN, strict=False)
 
 
+class Repair(_Model):
+    """What may be done to jobs on the server.
+
+    Attributes:
+        stuck_after_seconds: How long the server may take a result in before the job counts as stuck.
+    """
+
+    poison_jobs: PoisonJobs = Field(default=PoisonJobs.QUARANTINE, strict=False)
+    stuck_jobs: StuckJobs = Field(default=StuckJobs.REPORT, strict=False)
+    stuck_after_seconds: Annotated[int, Field(ge=60, le=604800)] = 3600
+
+
 class EnvVar(_Model):
     """A literal environment variable of the runner container."""
 
@@ -276,6 +306,7 @@ class PoolSpec(_Model):
     runner: Runner = Field(default_factory=Runner)
     rollout: Rollout = Field(default_factory=Rollout)
     lifecycle: Lifecycle = Field(default_factory=Lifecycle)
+    repair: Repair = Field(default_factory=Repair)
     pod_template: PodTemplate = Field(default_factory=PodTemplate)
 
     @model_validator(mode="after")

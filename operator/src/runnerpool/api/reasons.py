@@ -39,6 +39,11 @@ class Reason(StrEnum):
     NAME_COLLISION = "NameCollision"
     RUNNERS_LEFT_BEHIND = "RunnersLeftBehind"
     GHOST = "Ghost"
+    POISON_JOB = "PoisonJob"
+    JOB_STUCK = "JobStuck"
+    JOB_REPAIRED = "JobRepaired"
+    REPAIR_REFUSED = "RepairRefused"
+    UPLOAD_REJECTED = "UploadRejected"
 
     # Conditions
     ALL_WELL = "AllWell"

@@ -108,16 +108,18 @@ class ClusterGateway:
         items = page.get("items") or ()
         return next((observe.controller_uid(item) or "" for item in items), None)
 
-    async def delete_pod(self, namespace: str, name: str, uid: str, *, force: bool = False) -> None:
+    async def delete_pod(self, namespace: str, name: str, uid: str, *, version: str = "", force: bool = False) -> None:
         """Delete a pod; one that has gone already is fine.
 
         Args:
             namespace: Of the pod.
             name: Of the pod.
             uid: Of the pod: one of another UID is left alone (Conflict).
+            version: As it was seen: if somebody has changed it since, it is left alone (Conflict); "" = whatever it is.
             force: Do not wait for its node's word that it has ended.
         """
-        options: dict[str, Any] = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid}}
+        seen = {"uid": uid} | ({"resourceVersion": version} if version else {})
+        options: dict[str, Any] = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": seen}
         if force:
             options["gracePeriodSeconds"] = 0
         try:

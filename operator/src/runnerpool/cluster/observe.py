@@ -7,6 +7,7 @@ from typing import Any
 from runnerpool.api import names
 from runnerpool.api.times import parse_time
 from runnerpool.cluster.endings import Ending, read_ending
+from runnerpool.cluster.last_words import last_word_of
 from runnerpool.planning.snapshot import PodStage, RunnerPod
 
 _MAX_LENGTH = 300
@@ -39,6 +40,7 @@ def _runner_pod(item: Mapping[str, Any], pool: str, uid: str) -> RunnerPod | Non
         name=metadata["name"],
         uid=metadata["uid"],
         ordinal=ordinal,
+        version=metadata.get("resourceVersion", ""),
         created=parse_time(metadata.get("creationTimestamp")) or datetime.now(UTC),
         stage=stage,
         ready_since=_ready_since(status) if stage is PodStage.READY else None,
@@ -50,6 +52,7 @@ def _runner_pod(item: Mapping[str, Any], pool: str, uid: str) -> RunnerPod | Non
         ended_at=ending.at,
         failure=ending.cause,
         drain_reason=annotations.get(names.ANNOTATION_DRAIN_REASON, ""),
+        last_word=last_word_of(status) if stage is PodStage.ENDED else None,
         has_run=_has_run(spec, status),
         stuck=_stuck(status),
         scheduled_since=_since(status, "PodScheduled", "True"),

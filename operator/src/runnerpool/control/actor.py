@@ -153,10 +153,12 @@ class Actor:
                 )  # fmt: skip
             case Mark():
                 await self._cluster.mark_pod(self._pool.namespace, step.pod, step.uid, evictable=step.evictable)
-            case Remove() | Discard():
+            case Remove():
                 await self._remove(step)
             case ForceDelete():
                 await self._remove(step, force=True)
+            case Discard():
+                await self._discard(step)
             case Stop():
                 await self._cluster.delete_pod(self._pool.namespace, step.pod, step.uid)
             case Unregister():
@@ -164,7 +166,16 @@ class Actor:
             case Reserve() | ReleaseReserved() | RemoveFinalizer():
                 raise AssertionError(step)  # sorted out by carry_out
 
-    async def _remove(self, step: Remove | Discard | ForceDelete, *, force: bool = False) -> None:
+    async def _discard(self, step: Discard) -> None:
+        """Pod first, as it was seen: another operator may be letting it go to work just now. A row left is a ghost."""
+        if self._link is None:
+            raise ClusterError(Reason.WAITING_FOR_SERVER, f"pod {step.pod} stays until its runner can be unregistered")
+        await self._cluster.delete_pod(self._pool.namespace, step.pod, step.uid, version=step.version)
+        for row in self._link.rows or ():
+            if row.name == step.pod and self._is_ours(row):
+                await self._link.delete_runner(row.id)
+
+    async def _remove(self, step: Remove | ForceDelete, *, force: bool = False) -> None:
         """Row first, pod last: the pod is the record that the row is looked for by.
 
         And a runner on a lost node that has no row any more does no harm when the node comes back.

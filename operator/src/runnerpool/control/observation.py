@@ -24,12 +24,14 @@ class Pass:
         status: The pool's status as it was read.
         access: The way to the server, or why there is none.
         inputs: What pods made now would get; None while that cannot be told.
+        quarantined: UUIDs of jobs that are no demand, as they end their runners.
     """
 
     pool: Pool
     status: Mapping[str, Any]
     access: ServerLink | QueueUnknown
     inputs: PodInputs | None
+    quarantined: frozenset[str] = frozenset()
 
     @property
     def link(self) -> ServerLink | None:
@@ -40,7 +42,7 @@ class Pass:
 async def observe(now_pass: Pass, world: World, memory: PoolMemory) -> PoolSnapshot:
     """Take in what there is. Rows first, pods second: a row whose pod is not in the *later* list is a ghost."""
     pool, status, inputs = now_pass.pool, now_pass.status, now_pass.inputs
-    queue, rows = _server_side(pool, now_pass.access, world.cluster_id)
+    queue, rows = _server_side(now_pass, world.cluster_id)
     pods = await world.cluster.list_pods(pool)
     now = world.clock.now()
     memory.recall(status, now)
@@ -72,13 +74,12 @@ async def observe(now_pass: Pass, world: World, memory: PoolMemory) -> PoolSnaps
     )
 
 
-def _server_side(
-    pool: Pool, access: ServerLink | QueueUnknown, cluster_id: str
-) -> tuple[QueueReading, tuple[RunnerRow, ...] | None]:
+def _server_side(now_pass: Pass, cluster_id: str) -> tuple[QueueReading, tuple[RunnerRow, ...] | None]:
+    pool, access = now_pass.pool, now_pass.access
     if isinstance(access, QueueUnknown):
         return access, None
     reading = access.reading
-    queue = reading if isinstance(reading, QueueUnknown) else pool_queue(reading, pool.spec)
+    queue = reading if isinstance(reading, QueueUnknown) else pool_queue(reading, pool.spec, now_pass.quarantined)
     rows = None
     if access.rows is not None:
         rows = tuple(

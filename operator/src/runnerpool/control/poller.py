@@ -10,19 +10,20 @@ import logging
 import secrets
 from collections.abc import Callable, Hashable
 from datetime import datetime
-from typing import Protocol
 
 from pydantic import SecretStr
 
 from runnerpool.api.reasons import Reason
 from runnerpool.control.pace import Pace, Rhythm
 from runnerpool.control.ports import Clock
-from runnerpool.peertube.accounts import RegisteredRunner, RunnerAccount
+from runnerpool.control.server_client import ServerClient
+from runnerpool.peertube.accounts import RunnerAccount
 from runnerpool.peertube.client import ChangeMark
 from runnerpool.peertube.errors import PeerTubeError
-from runnerpool.peertube.reading import JobLister, Want, read_server
+from runnerpool.peertube.reading import Want, read_server
 from runnerpool.planning.jobs import Job, ServerReading
 from runnerpool.planning.queue import QueueUnknown
+from runnerpool.planning.repair_steps import TranscodingKind
 from runnerpool.planning.server import ServerFacts
 
 _log = logging.getLogger(__name__)
@@ -30,30 +31,8 @@ _log = logging.getLogger(__name__)
 _RANDOM = secrets.SystemRandom()
 
 
-class ServerClient(JobLister, Protocol):
-    """The server, as the poller needs it (`runnerpool.peertube.client`). Methods raise `PeerTubeError` kinds only."""
-
-    async def change_mark(self) -> ChangeMark:
-        """A cheap look at whether anything has changed."""
-
-    async def server_facts(self) -> ServerFacts:
-        """What the server is able and told to do."""
-
-    async def list_runners(self) -> tuple[RunnerAccount, ...]:
-        """All runner rows."""
-
-    async def register_runner(self, name: str, description: str) -> RegisteredRunner:
-        """Register a runner; a row of ours of that name is replaced."""
-
-    async def delete_runner(self, row_id: int) -> None:
-        """Remove a runner row; one that has gone already is fine."""
-
-    async def aclose(self) -> None:
-        """Forget all tokens and close all connections."""
-
-
 class ServerPoller:
-    """Reads one server's queue for ever, and makes the two writes through the same login.
+    """Reads one server's queue for ever, and makes all writes through the same login.
 
     Attributes:
         reading: The queue as last read, or why it is unknown.
@@ -166,6 +145,27 @@ class ServerPoller:
         if self._rows is not None:
             self._rows = tuple(row for row in self._rows if row.id != row_id)
         self._rows_changed()
+
+    async def cancel_job(self, uuid: str) -> bool:
+        """Cancel a job; False if there was nothing to cancel any more.
+
+        Raises:
+            PeerTubeError: The server did not do it.
+        """
+        done = await self._client.cancel_job(uuid)
+        self.request_full_read()
+        return done
+
+    async def delete_job(self, uuid: str) -> bool:
+        """Remove a job; False if it has gone already. Raises as `cancel_job` does."""
+        done = await self._client.delete_job(uuid)
+        self.request_full_read()
+        return done
+
+    async def transcode_video(self, video: str, kind: TranscodingKind) -> None:
+        """Have a video transcoded anew. Raises as `cancel_job` does."""
+        await self._client.transcode_video(video, kind)
+        self.request_full_read()
 
     async def run(self) -> None:
         """Poll until cancelled."""

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from runnerpool.control.pace import Pace
-from runnerpool.control.poller import ServerClient, ServerPoller
+from runnerpool.control.poller import ServerPoller
 from runnerpool.control.ports import Clock, PoolKey
+from runnerpool.control.server_client import ServerClient
 from runnerpool.peertube.address import ServerAddress
 from runnerpool.peertube.endpoint import Endpoint
 from runnerpool.peertube.reading import Want
@@ -89,6 +90,10 @@ class Pollers:
             ending = asyncio.create_task(_end(entry))
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
+
+    def in_use(self) -> tuple[ServerPoller, ...]:
+        """The pollers that some pool needs now."""
+        return tuple(entry.poller for entry in self._entries.values())
 
     async def close(self) -> None:
         """End all pollers, forget all logins."""

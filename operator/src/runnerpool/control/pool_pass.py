@@ -15,6 +15,7 @@ from runnerpool.control.conditions import PassOutcome, not_ready, spec_invalid
 from runnerpool.control.memory import PoolMemory
 from runnerpool.control.observation import Pass, observe
 from runnerpool.control.ports import PoolKey
+from runnerpool.control.queue_care import QueueCare
 from runnerpool.control.reporter import Reporter
 from runnerpool.control.world import World
 from runnerpool.manifests.inputs import PodInputs
@@ -36,6 +37,7 @@ class PoolPasses:
         self._access = access
         self._reporter = Reporter(key, cluster=world.cluster, clock=world.clock, recorder=world.recorder)
         self._memory = PoolMemory()
+        self._care = QueueCare(key, world)
         self._uid = ""
 
     async def make(self) -> timedelta | None:
@@ -78,6 +80,7 @@ class PoolPasses:
         if uid != self._uid:
             self._uid = uid
             self._memory = PoolMemory()
+            self._care = QueueCare(self._key, self._world)
 
     async def _add_finalizer(self, body: Mapping[str, Any]) -> dict[str, Any]:
         others = body["metadata"].get("finalizers") or []
@@ -100,6 +103,7 @@ class PoolPasses:
         self._note(snapshot, decision, troubles)
         self._memory.note_given_up(snapshot, decision, troubles)
         self._world.recorder.pods_failed(self._key, self._memory.new_failures)
+        await self._care.attend(snapshot, now_pass.link)
         if any(isinstance(step, RemoveFinalizer) for step in decision.steps):
             await self._let_go(decision, body)
             return None
@@ -111,7 +115,7 @@ class PoolPasses:
             failures=self._memory.failures,
             last_end=self._memory.last_end,
         )
-        await self._reporter.report(outcome, body)
+        await self._reporter.report(outcome, body, more=self._care.status(now_pass.status), news=self._care.take_news())
         return min(decision.recheck_after or RESYNC, RESYNC)
 
     async def _prepare(self, body: Mapping[str, Any]) -> Pass:
@@ -121,6 +125,7 @@ class PoolPasses:
             SpecInvalid: The spec can't be read. A pool that is being deleted ends all the same.
         """
         status = body.get("status") or {}
+        quarantined = self._care.restore(status)
         try:
             pool = parse_pool(body)
         except SpecInvalid as error:
@@ -134,7 +139,7 @@ class PoolPasses:
         if self._access.ca_bundle_known:
             bundle = self._access.ca_bundle
             inputs = PodInputs(default_image=self._world.runner_image, ca_bundle=bundle.pem if bundle else None)
-        return Pass(pool=pool, status=status, access=access, inputs=inputs)
+        return Pass(pool=pool, status=status, access=access, inputs=inputs, quarantined=quarantined)
 
     async def _let_go(self, decision: Plan, body: Mapping[str, Any]) -> None:
         """Take our finalizer off, and say what may be left behind."""

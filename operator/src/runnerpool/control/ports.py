@@ -17,8 +17,10 @@ from runnerpool.peertube.reading import Want
 from runnerpool.planning.jobs import ServerReading
 from runnerpool.planning.plan import Plan
 from runnerpool.planning.queue import QueueUnknown
+from runnerpool.planning.repair_steps import TranscodingKind
 from runnerpool.planning.server import ServerFacts
 from runnerpool.planning.snapshot import PoolSnapshot, RunnerPod
+from runnerpool.planning.stuck import StuckJob
 
 
 class PoolKey(NamedTuple):
@@ -65,8 +67,8 @@ class Cluster(Protocol):
     async def pod_controller(self, namespace: str, name: str) -> str | None:
         """UID of the controller of a pod; "" if it has none, None if there is no such pod."""
 
-    async def delete_pod(self, namespace: str, name: str, uid: str, *, force: bool = False) -> None:
-        """Delete a pod; `force`: without its node's word."""
+    async def delete_pod(self, namespace: str, name: str, uid: str, *, version: str = "", force: bool = False) -> None:
+        """Delete a pod, only as it was seen if `version` tells; `force`: without its node's word."""
 
     async def create_secret(self, manifest: Mapping[str, Any]) -> None:
         """Create a Secret."""
@@ -110,12 +112,21 @@ class Recorder(Protocol):
     def pods_failed(self, key: PoolKey, causes: Iterable[FailureCause]) -> None:
         """Pods that were found failed, or given up as sick: a cause for each."""
 
+    def lost_work(self, key: PoolKey, cause: str, seconds: int) -> None:
+        """Encoding came to nothing as a pod ended. `cause`: why it did."""
+
+    def stuck_found(self, key: PoolKey, stuck: Iterable[StuckJob], now: datetime) -> None:
+        """The jobs of the pool's types that do not move, as a pass found them; causes left out have none."""
+
+    def reclaimed(self, key: PoolKey, way: str, seconds: float) -> None:
+        """A job of a pod that ended is back in the queue, or in other hands. `way`: abort, watchdog."""
+
     def forget(self, key: PoolKey) -> None:
         """The pool has gone: its series vanish."""
 
 
 class ServerLink(Protocol):
-    """One pool's access to its server: the shared poller's knowledge, and the two writes."""
+    """One pool's access to its server: the shared poller's knowledge, and the writes."""
 
     @property
     def reading(self) -> ServerReading | QueueUnknown:
@@ -145,6 +156,15 @@ class ServerLink(Protocol):
 
     async def refresh_rows(self) -> tuple[RunnerAccount, ...]:
         """List the rows now."""
+
+    async def cancel_job(self, uuid: str) -> bool:
+        """Cancel a job; False if there was nothing to cancel any more."""
+
+    async def delete_job(self, uuid: str) -> bool:
+        """Remove a job; False if it has gone already."""
+
+    async def transcode_video(self, video: str, kind: TranscodingKind) -> None:
+        """Have a video transcoded anew."""
 
     def request_full_read(self) -> None:
         """Read the whole queue at the next turn: something that we did has changed it."""

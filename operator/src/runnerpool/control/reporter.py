@@ -19,7 +19,9 @@ _log = logging.getLogger(__name__)
 _WORTH_A_WARNING = frozenset({Reason.ROLLOUT_STALLED, Reason.OVERRIDE_EXPIRED, Reason.OVERRIDE_INVALID})
 
 
-class _News(NamedTuple):
+class News(NamedTuple):
+    """An event to be."""
+
     kind: Literal["Normal", "Warning"]
     reason: Reason
     message: str
@@ -34,17 +36,32 @@ class Reporter:
         self._clock = clock
         self._recorder = recorder
 
-    async def report(self, outcome: PassOutcome, body: Mapping[str, Any]) -> None:
-        """Write what differs from the status in `body`, the pool as it was read at the start of the pass."""
+    async def report(
+        self,
+        outcome: PassOutcome,
+        body: Mapping[str, Any],
+        *,
+        more: Mapping[str, Any] | None = None,
+        news: Sequence[News] = (),
+    ) -> None:
+        """Write what differs from the status in `body`, the pool as it was read at the start of the pass.
+
+        Args:
+            outcome: What the pass came to.
+            body: The pool.
+            more: Further fields of the status; None in place of a value removes it.
+            news: Events to post besides those that the outcome makes.
+        """
         snapshot, plan = outcome.snapshot, outcome.plan
         pool, status = PoolIdentity.of(body), body.get("status") or {}
         self._recorder.planned(snapshot, plan)
         conditions = conditions_of(outcome)
         self._recorder.conditions_found(self._key, conditions)
         wanted = status_of(snapshot, plan, conditions, status, outcome.failures)
-        await self._write(pool, wanted, status)
+        await self._write(pool, wanted | dict(more or {}), status)
         await self._tell(pool, _transitions(status, conditions))
         await self._tell(pool, _decisions(plan))
+        await self._tell(pool, news)
 
     async def report_conditions(self, conditions: Sequence[Condition], body: Mapping[str, Any]) -> None:
         """The same for a pass that came to no plan."""
@@ -58,14 +75,14 @@ class Reporter:
         """Warn of what the pool leaves behind, if it does, before it goes."""
         steps = [step for step in plan.steps if isinstance(step, RemoveFinalizer)]
         left = [step for step in steps if step.reason is Reason.RUNNERS_LEFT_BEHIND]
-        await self._tell(PoolIdentity.of(body), [_News("Warning", step.reason, step.message) for step in left])
+        await self._tell(PoolIdentity.of(body), [News("Warning", step.reason, step.message) for step in left])
 
     async def _write(self, pool: PoolIdentity, wanted: Mapping[str, Any], status: Mapping[str, Any]) -> None:
         changed = {name: value for name, value in wanted.items() if status.get(name) != value}
         if changed:
             await self._cluster.patch_status(pool, changed)
 
-    async def _tell(self, pool: PoolIdentity, news: Sequence[_News]) -> None:
+    async def _tell(self, pool: PoolIdentity, news: Sequence[News]) -> None:
         for kind, reason, message in news:
             level = logging.WARNING if kind == "Warning" else logging.INFO
             _log.log(level, "%s: %s (%s)", self._key, message, reason)
@@ -77,7 +94,7 @@ class Reporter:
                 _log.warning("%s: an event could not be posted: %s", self._key, error.message)
 
 
-def _transitions(status: Mapping[str, Any], conditions: Sequence[Condition]) -> list[_News]:
+def _transitions(status: Mapping[str, Any], conditions: Sequence[Condition]) -> list[News]:
     """A condition that people should act upon turned bad, or is bad for another reason; or the summary is good again.
 
     A first "good" is no news.
@@ -87,9 +104,9 @@ def _transitions(status: Mapping[str, Any], conditions: Sequence[Condition]) -> 
     for condition in conditions:
         old = before.get(condition.type, {})
         if _calls_for_action(condition) and (old.get("status") != "False" or old.get("reason") != condition.reason):
-            news.append(_News("Warning", condition.reason, condition.message))
+            news.append(News("Warning", condition.reason, condition.message))
         elif condition.type is ConditionType.READY and condition.status is True and old.get("status") == "False":
-            news.append(_News("Normal", Reason.ALL_WELL, "the pool works again"))
+            news.append(News("Normal", Reason.ALL_WELL, "the pool works again"))
     told = {entry.reason: entry for entry in reversed(news)}
     return [entry for entry in news if told[entry.reason] is entry]
 
@@ -102,12 +119,12 @@ def _calls_for_action(condition: Condition) -> bool:
     )
 
 
-def _decisions(plan: Plan) -> list[_News]:
+def _decisions(plan: Plan) -> list[News]:
     """Scaling, up and down: one event a pass, however many pods it is about."""
-    news = [_News("Normal", step.reason, step.message) for step in plan.steps if isinstance(step, Reserve)]
+    news = [News("Normal", step.reason, step.message) for step in plan.steps if isinstance(step, Reserve)]
     drains = [step for step in plan.steps if isinstance(step, Drain)]
     by_reason = {step.reason: step for step in drains}
     for reason, step in by_reason.items():
         pods = sorted(other.pod for other in drains if other.reason is reason)
-        news.append(_News("Normal", reason, f"{step.message} ({', '.join(pods)})" if len(pods) > 1 else step.message))
+        news.append(News("Normal", reason, f"{step.message} ({', '.join(pods)})" if len(pods) > 1 else step.message))
     return news

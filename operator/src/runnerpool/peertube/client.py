@@ -10,11 +10,13 @@ from runnerpool.peertube.accounts import RegisteredRunner, RunnerAccount
 from runnerpool.peertube.errors import InvalidResponse, RegistrationFailed
 from runnerpool.peertube.facts import facts_of
 from runnerpool.peertube.registration import Registrar
+from runnerpool.peertube.repairs import Repairs
 from runnerpool.peertube.session import Session
 from runnerpool.peertube.telemetry import Operation
 from runnerpool.peertube.transport import Answer, Call
 from runnerpool.peertube.wire import WireConfig, WireJobs, WireRunners, decode
 from runnerpool.planning.jobs import Job, JobState
+from runnerpool.planning.repair_steps import TranscodingKind
 from runnerpool.planning.server import ServerFacts
 
 PAGE_SIZE = 100
@@ -55,6 +57,7 @@ class PeerTubeClient:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._registrar = Registrar(session)
+        self._repairs = Repairs(session)
         self._filters_types = True
         self._version = ""
 
@@ -176,6 +179,22 @@ class PeerTubeClient:
         )
         if answer.status != HTTPStatus.NOT_FOUND:
             self._session.expect_ok(answer)
+
+    async def cancel_job(self, uuid: str) -> bool:
+        """Cancel a job and what waits for it; False if there was nothing to cancel any more. Its runner is not told."""
+        return await self._repairs.cancel_job(uuid)
+
+    async def delete_job(self, uuid: str) -> bool:
+        """Remove a job, and what waits for it; False if it has gone already."""
+        return await self._repairs.delete_job(uuid)
+
+    async def transcode_video(self, video: str, kind: TranscodingKind) -> None:
+        """Have a video transcoded anew, whatever the server believes to be under way.
+
+        Raises:
+            RepairRefused: The video has gone, or the server does not transcode.
+        """
+        await self._repairs.transcode_video(video, kind)
 
     async def _jobs(
         self, operation: Operation, states: Sequence[JobState], *, sort: str, count: int, start: int = 0

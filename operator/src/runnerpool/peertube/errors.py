@@ -79,6 +79,10 @@ class RegistrationFailed(PeerTubeError):
     """A runner could not be registered."""
 
 
+class RepairRefused(PeerTubeError):
+    """The server would not do to a job or a video what a repair asks for."""
+
+
 class BadSecret(PeerTubeError):
     """A Secret of the pool's author is no good as it stands: nothing was sent."""
 

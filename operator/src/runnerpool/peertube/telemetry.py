@@ -16,6 +16,9 @@ class Operation(StrEnum):
     REGISTRATION_TOKEN = "registration_token"  # noqa: S105 - a name
     REGISTER = "register"
     DELETE_RUNNER = "delete_runner"
+    CANCEL_JOB = "cancel_job"
+    DELETE_JOB = "delete_job"
+    TRANSCODE_VIDEO = "transcode_video"
 
 
 class Telemetry(Protocol):

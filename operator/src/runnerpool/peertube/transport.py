@@ -47,7 +47,7 @@ class Call:
     path: str
     params: Mapping[str, str | int | list[str]] | None = None
     form: Mapping[str, str] | None = None
-    json: Mapping[str, str] | None = None
+    json: Mapping[str, str | bool] | None = None
 
     def __repr__(self) -> str:
         return f"Call({self.method} {self.path})"

@@ -5,13 +5,25 @@ a missing field, a wrong type, a negative total or a time without a zone is not.
 Sources: packages/models/src/runners of PeerTube 6.3 and 8.2; recordings of both.
 """
 
-from datetime import UTC
-from typing import Annotated, TypeVar
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 
 from runnerpool.api.reasons import Reason
+from runnerpool.api.times import parse_time
+from runnerpool.api.uuids import uuid_of
 from runnerpool.peertube.accounts import RunnerAccount
 from runnerpool.peertube.errors import InvalidResponse
 from runnerpool.planning.jobs import Job
@@ -39,6 +51,22 @@ def _sendable(token: SecretStr) -> SecretStr:
     return token
 
 
+def _started(value: Any) -> datetime | None:
+    try:
+        return parse_time(value)
+    except OverflowError:
+        return None
+
+
+def _failures(value: Any) -> int:
+    known = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
+    return value if known else 0
+
+
+def _video(value: Any) -> str | None:
+    return uuid_of(value.get("videoUUID")) if isinstance(value, Mapping) else None
+
+
 _Time = Annotated[AwareDatetime, AfterValidator(_utc)]
 _SendableToken = Annotated[_Token, AfterValidator(_sendable)]
 
@@ -63,7 +91,10 @@ class _Holder(_Wire):
 
 
 class WireJob(_Wire):
-    """A runner job, without payload, progress and private parts."""
+    """A runner job, without payload and progress, and of the private parts only the video.
+
+    What serves explanations alone (start, failures, video) may be missing or odd: a plan does without it.
+    """
 
     uuid: _Text
     type: _Text
@@ -73,6 +104,9 @@ class WireJob(_Wire):
     updated_at: _Time
     parent: _Parent | None = None
     runner: _Holder | None = None
+    started_at: Annotated[datetime | None, BeforeValidator(_started)] = None
+    failures: Annotated[int, BeforeValidator(_failures)] = 0
+    private_payload: Annotated[str | None, BeforeValidator(_video)] = None
 
     def job(self) -> Job:
         """The job as the planner knows it."""
@@ -84,6 +118,9 @@ class WireJob(_Wire):
             created=self.created_at,
             updated=self.updated_at,
             runner=self.runner.name if self.runner else None,
+            started=self.started_at,
+            failures=self.failures,
+            video=self.private_payload,
             parent_uuid=self.parent.uuid if self.parent else None,
             parent_state=self.parent.state.id if self.parent else None,
         )

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
 from runnerpool.api.pool import PoolSpec
 from runnerpool.planning.jobs import Job, JobState, ServerReading
@@ -10,12 +11,18 @@ from runnerpool.planning.queue import QueueKnown
 _IN_WORK = frozenset({JobState.PROCESSING, JobState.COMPLETING})
 
 
-def pool_queue(reading: ServerReading, spec: PoolSpec) -> QueueKnown:
+def pool_queue(reading: ServerReading, spec: PoolSpec, quarantined: AbstractSet[str] = frozenset()) -> QueueKnown:
     """The reading reduced to the pool's job types.
 
     The lists were read one after the other, so a job may stand in two of them; the later state counts. Job types and
     states that are unknown here are in no pool's share. Who holds what is told whatever the job's type, since a runner
     with a job in hand is busy.
+
+    Args:
+        reading: The server's queue.
+        spec: The pool's.
+        quarantined: UUIDs of jobs that end their runners: no pod is made for one that waits. A runner that took one
+            all the same is busy with it.
     """
     active = _by_uuid(job for job in reading.active if job.state in _IN_WORK)
     pending = _by_uuid(job for job in reading.pending if job.state == JobState.PENDING and job.uuid not in active)
@@ -25,8 +32,10 @@ def pool_queue(reading: ServerReading, spec: PoolSpec) -> QueueKnown:
         if job.state == JobState.WAITING_FOR_PARENT_JOB and job.uuid not in active and job.uuid not in pending
     )
     types = frozenset(spec.job_types)
-    mine = [job for job in pending.values() if job.type in types]
-    mine_waiting = [job for job in waiting.values() if job.type in types]
+    mine, mine_waiting = (
+        [job for job in jobs.values() if job.type in types and job.uuid not in quarantined]
+        for jobs in (pending, waiting)
+    )
     states = Counter(job.state for job in active.values() if job.type in types)
     return QueueKnown(
         pending=len(mine),

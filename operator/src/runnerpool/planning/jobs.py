@@ -27,6 +27,9 @@ class Job:
     Attributes:
         state: A `JobState` value, or a number unknown to us.
         runner: Name of the runner that the server credits it to; None if nobody.
+        started: When it was last taken; None while nobody has it.
+        failures: How often a runner reported it as failed. Crashes and lost runners are not among them.
+        video: UUID of its video, in lower case; None if the server does not tell.
         parent_uuid, parent_state: The job that must finish first; None if there is none.
     """
 
@@ -37,6 +40,9 @@ class Job:
     created: datetime
     updated: datetime
     runner: str | None = None
+    started: datetime | None = None
+    failures: int = 0
+    video: str | None = None
     parent_uuid: str | None = None
     parent_state: int | None = None
 
@@ -66,3 +72,8 @@ class ServerReading:
     def held(self) -> dict[str, int]:
         """Jobs in work by the name of the runner that holds them, whatever their type."""
         return dict(Counter(job.runner for job in self.active if job.runner is not None))
+
+    @property
+    def jobs(self) -> dict[str, Job]:
+        """All jobs that were read, by UUID. One that moved on meanwhile is told by its later state."""
+        return {job.uuid: job for job in (*self.waiting, *self.pending, *self.active)}

@@ -49,10 +49,15 @@ class Complete:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discard:
-    """Delete a pod that never ran: still gated after its deadline, or no longer wanted."""
+    """Delete a pod that never ran: still gated after its deadline, or no longer wanted.
+
+    Attributes:
+        version: As it was seen: somebody who lets it go to work meanwhile must win.
+    """
 
     pod: str
     uid: str
+    version: str = ""
     reason: Reason
     message: str
 

@@ -56,7 +56,8 @@ def scale_down(snapshot: PoolSnapshot, census: Census, desired: int) -> Part:
 def let_go(pod: RunnerPod, reason: Reason, why: str, *, order: str = DRAIN_ORDER) -> Drain | Discard:
     """The gentlest step that ends a pod: one that never ran could not even read an order."""
     if pod.never_ran:
-        return Discard(pod=pod.name, uid=pod.uid, reason=reason, message=f"pod {pod.name} is thrown away: {why}")
+        message = f"pod {pod.name} is thrown away: {why}"
+        return Discard(pod=pod.name, uid=pod.uid, version=pod.version, reason=reason, message=message)
     message = f"pod {pod.name} is told to {order}: {why}"
     return Drain(pod=pod.name, uid=pod.uid, order=order, reason=reason, message=message)
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from runnerpool.api.failure_causes import FailureCause
 from runnerpool.api.pool import Pool
+from runnerpool.planning.endings import LastWord
 from runnerpool.planning.failures import Failure, not_before
 from runnerpool.planning.queue import QueueReading
 from runnerpool.planning.server import ServerFacts
@@ -33,6 +34,7 @@ class RunnerPod:
     """A pod of this pool, normalised from the API server's answer.
 
     Attributes:
+        version: `metadata.resourceVersion`: another one by now means that somebody has changed it.
         created: `metadata.creationTimestamp`.
         ready_since: Last transition of the Ready condition to True; None unless the stage is READY.
         drain_order: Value of the drain annotation (`drain`, `abort` or any text); None if not ordered.
@@ -40,6 +42,7 @@ class RunnerPod:
         deleting: `metadata.deletionTimestamp` is set.
         succeeded: For an ended pod: its phase is Succeeded.
         end: For an ended pod: how its container ended, for people; "" if nobody told.
+        last_word: For an ended pod: why, when, and which jobs it cost; None if it has not ended.
         has_run: Its container runs, has run, or may have; False only if that is certain (unscheduled, or still waiting
             for its image).
         stuck: Why its container cannot start, in the kubelet's word (`ErrImagePull`, `CreateContainerConfigError`); ""
@@ -64,12 +67,14 @@ class RunnerPod:
     ordinal: int
     created: datetime
     stage: PodStage
+    version: str = ""
     ready_since: datetime | None = None
     drain_order: str | None = None
     drain_since: datetime | None = None
     deleting: bool = False
     succeeded: bool = False
     end: str = ""
+    last_word: LastWord | None = None
     has_run: bool = True
     stuck: str = ""
     ended_at: datetime | None = None

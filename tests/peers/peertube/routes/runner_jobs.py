@@ -5,6 +5,8 @@ import asyncio
 from aiohttp import web
 
 from peers.peertube.call import Body, Call, Limit, Route, empty
+from peers.peertube.completion import BrokenOff
+from peers.peertube.faulty import hang_up
 from peers.peertube.journal import Cause
 from peers.peertube.live import store_chunk
 from peers.peertube.parameters import optional_text_field, progress_field, text_field
@@ -78,7 +80,10 @@ async def update(call: Call) -> web.Response:
 
 
 async def success(call: Call) -> web.Response:
-    await call.simulation.completer.complete(held_job(call), call.files)
+    try:
+        await call.simulation.completer.complete(held_job(call), call.files)
+    except BrokenOff:
+        return hang_up(call.request)  # the process that would have answered is no more
     return empty()
 
 

@@ -1,0 +1,87 @@
+"""From the API server's JSON to what an ended pod left behind: the kubelet's word, and the agent's last message."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from runnerpool.api.times import parse_time
+from runnerpool.api.uuids import uuid_of
+from runnerpool.planning.endings import EndedJob, Fate, LastWord
+
+_UNTOLD = "AgentFailed"
+"""The agent ended without a word, and the kubelet has none either."""
+# The agent's words, where the operator's are others.
+_SAME = {
+    "RunnerFailed": "RunnerCrashed",
+    "Unhealthy": "RunnerSilent",
+    "Unregistered": "RunnerUnregistered",
+    "InvalidConfiguration": "ConfigurationInvalid",
+    "UnsupportedRunner": "ConfigurationInvalid",
+}
+_AGENTS = frozenset(
+    {
+        *_SAME,
+        "Drained",
+        "DrainOrdered",
+        "Terminated",
+        "AbortOrdered",
+        "DrainDeadline",
+        "ContactLost",
+        "AgentFailed",
+        "RunnerHung",
+        "RunnerDeaf",
+        "ScratchFull",
+    }
+)
+_MOST_JOBS = 8
+_LONGEST_SECONDS = 10**8
+
+
+def last_word_of(status: Mapping[str, Any]) -> LastWord:
+    """The end of a pod that has ended. What nobody told is left open."""
+    terminated: Mapping[str, Any] = next(
+        (
+            container["state"]["terminated"]
+            for container in status.get("containerStatuses") or ()
+            if (container.get("state") or {}).get("terminated")
+        ),
+        {},
+    )
+    word = _document(terminated.get("message"))
+    return LastWord(
+        cause=_cause(status, terminated, word),
+        time=parse_time(terminated.get("finishedAt")),
+        jobs=None if word is None else _jobs(word.get("jobs")),
+    )
+
+
+def _cause(status: Mapping[str, Any], terminated: Mapping[str, Any], word: Mapping[str, Any] | None) -> str:
+    if terminated.get("reason") == "OOMKilled":
+        return "OutOfMemory"
+    told = str((word or {}).get("cause"))
+    if told in _AGENTS:
+        return _SAME.get(told, told)
+    return "Evicted" if status.get("reason") == "Evicted" else _UNTOLD
+
+
+def _document(text: object) -> Mapping[str, Any] | None:
+    try:
+        document = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _jobs(entries: object) -> tuple[EndedJob, ...]:
+    """The jobs that can be read; the message is the pod's, which may write there what it likes."""
+    found = (_job(entry) for entry in entries[:_MOST_JOBS]) if isinstance(entries, list) else ()
+    return tuple(job for job in found if job is not None)
+
+
+def _job(entry: object) -> EndedJob | None:
+    if not isinstance(entry, dict):
+        return None
+    uuid, fate, seconds = uuid_of(entry.get("uuid")), entry.get("fate"), entry.get("seconds")
+    if uuid is None or fate not in list(Fate) or not isinstance(seconds, int | float):
+        return None
+    return EndedJob(uuid=uuid, fate=Fate(fate), seconds=round(seconds)) if 0 <= seconds <= _LONGEST_SECONDS else None

@@ -1,0 +1,159 @@
+"""One pool's care for the server's queue: jobs that kill runners, jobs that are stuck, work that was lost."""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from runnerpool.api.reasons import Reason
+from runnerpool.control.ports import PoolKey, ServerLink
+from runnerpool.control.reclaims import ReclaimTracker
+from runnerpool.control.repairs import Repairer
+from runnerpool.control.reporter import News
+from runnerpool.control.world import World
+from runnerpool.planning.endings import EndedPod, lost_jobs
+from runnerpool.planning.jobs import ServerReading
+from runnerpool.planning.ledger import Ledger, book, entry_for, ledger_in, ledger_status, lost_seconds
+from runnerpool.planning.poison import (
+    Suspect,
+    culprits,
+    note_suspects,
+    quarantined,
+    suspects_in,
+    suspects_status,
+)
+from runnerpool.planning.queue import QueueUnknown
+from runnerpool.planning.repair import RepairView, describe
+from runnerpool.planning.snapshot import PoolSnapshot
+from runnerpool.planning.stuck import Owners, StuckJob, stuck_jobs, stuck_status
+
+
+class QueueCare:
+    """What one pool's task knows of troubled jobs. Suspects and ledger live on in the status.
+
+    Lost work is booked in the pass that first sees a pod ended, by the pod's UID; pods that ended before this process
+    began to watch are left to the one before. So nothing is booked twice, though failed pods are kept for their logs
+    across restarts; what ends while no operator is there is not booked at all. The ledger says "at least".
+    """
+
+    def __init__(self, key: PoolKey, world: World) -> None:
+        self._key = key
+        self._world = world
+        self._suspects: tuple[Suspect, ...] = ()
+        self._ledger: Ledger = {}
+        self._stuck: tuple[StuckJob, ...] | None = None
+        self._restored = False
+        self._booked: frozenset[str] = frozenset()
+        self._reclaims = ReclaimTracker()
+        self._repairer = Repairer(key, world.recorder)
+        self._news: list[News] = []
+
+    def restore(self, status: Mapping[str, Any]) -> frozenset[str]:
+        """Begin with what the status tells, once; UUIDs of the jobs that are quarantined."""
+        if not self._restored:
+            self._suspects, self._ledger, self._restored = suspects_in(status), ledger_in(status), True
+        return quarantined(self._suspects)
+
+    async def attend(self, snapshot: PoolSnapshot, link: ServerLink | None) -> None:
+        """Take in what a pass saw, and repair what the pool allows to be repaired."""
+        reading = link.reading if link is not None else None
+        reading = None if isinstance(reading, QueueUnknown) else reading
+        last_known = link.last_known if link is not None else None
+        ended = ended_pods(snapshot)
+        self._suspect(snapshot, ended, reading, last_known)
+        self._book(snapshot, ended, last_known)
+        if reading is None or link is None:
+            return
+        for way, seconds in self._reclaims.look(reading):
+            self._world.recorder.reclaimed(self._key, way, seconds)
+        self._stuck = _stuck(snapshot, reading, link)
+        self._world.recorder.stuck_found(self._key, self._stuck, snapshot.now)
+        if not snapshot.pool.deleting:
+            view = RepairView(
+                now=snapshot.now,
+                repair=snapshot.pool.spec.repair,
+                reading=reading,
+                quarantined=quarantined(self._suspects),
+                stuck=self._stuck,
+            )
+            self._news += await self._repairer.repair(view, link)
+
+    def status(self, previous: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of the status that are to be; None removes one. What is not known stays as it was."""
+        wanted: dict[str, Any] = {
+            "suspectJobs": suspects_status(self._suspects),
+            "lostWork": ledger_status(self._ledger),
+        }
+        if self._stuck is not None:
+            wanted["stuckJobs"] = stuck_status(self._stuck)
+        return {name: entries or None for name, entries in wanted.items() if entries or previous.get(name)}
+
+    def take_news(self) -> list[News]:
+        """What is to be told, once."""
+        news, self._news = self._news, []
+        return news
+
+    def _suspect(
+        self,
+        snapshot: PoolSnapshot,
+        ended: Iterable[EndedPod],
+        reading: ServerReading | None,
+        last_known: ServerReading | None,
+    ) -> None:
+        before = quarantined(self._suspects)
+        # Who was credited with what is told by the pass in which a pod is first seen ended; later readings have
+        # its jobs in other hands.
+        evidence = culprits((pod for pod in ended if pod.uid not in self._booked), last_known)
+        self._suspects = note_suspects(self._suspects, evidence, reading, snapshot.now)
+        jobs = last_known.jobs if last_known else {}
+        for suspect in self._suspects:
+            if suspect.quarantined and suspect.uuid not in before:
+                what = describe(suspect.uuid, jobs.get(suspect.uuid))
+                message = (
+                    f"{what} is quarantined: {suspect.count} pods crashed, ran out of memory or hung over it, and no "
+                    "pod is made for it any more; look at its video, give pods more memory, or cancel it in PeerTube "
+                    "(repair.poisonJobs: Cancel does)"
+                )
+                self._news.append(News("Warning", Reason.POISON_JOB, message))
+
+    def _book(self, snapshot: PoolSnapshot, ended: Iterable[EndedPod], last_known: ServerReading | None) -> None:
+        for pod in ended:
+            if pod.uid in self._booked or pod.time < self._world.observed_since:
+                continue
+            seconds, place = lost_seconds(pod, last_known), entry_for(self._ledger, pod.cause)
+            if seconds:
+                self._world.recorder.lost_work(self._key, place, seconds)
+            self._ledger = book(self._ledger, [(pod.cause, seconds)])
+            self._reclaims.note_ended(pod, lost_jobs(pod, last_known))
+        self._booked = frozenset(pod.uid for pod in snapshot.pods if pod.last_word is not None)
+
+
+def ended_pods(snapshot: PoolSnapshot) -> tuple[EndedPod, ...]:
+    """The pods that have ended; one whose end nobody dated ended now."""
+    return tuple(
+        EndedPod(
+            name=pod.name,
+            uid=pod.uid,
+            cause=str(pod.failure) if pod.failed else word.cause,
+            time=word.time or snapshot.now,
+            jobs=word.jobs,
+        )
+        for pod in snapshot.pods
+        if (word := pod.last_word) is not None
+    )
+
+
+def _stuck(snapshot: PoolSnapshot, reading: ServerReading, link: ServerLink) -> tuple[StuckJob, ...]:
+    spec, facts = snapshot.pool.spec, snapshot.facts
+    owners = Owners(
+        rows=None if link.rows is None else {row.name for row in link.rows},
+        ours={row.name for row in snapshot.rows or ()},
+        pods={pod.name for pod in snapshot.pods if pod.unfinished},
+    )
+    return stuck_jobs(
+        reading,
+        set(spec.job_types),
+        version=facts.version if facts else "",
+        owners=owners,
+        stuck_after=timedelta(seconds=spec.repair.stuck_after_seconds),
+        now=snapshot.now,
+    )

@@ -1,0 +1,64 @@
+"""How a pod ended, and which jobs ended with it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from runnerpool.planning.jobs import Job, JobState, ServerReading
+
+
+class Fate(StrEnum):
+    """What became of a job that a pod did not end well."""
+
+    LOST = "lost"
+    """Nobody told the server; it finds out by itself."""
+    HANDED_BACK = "handed_back"
+    FAILED = "failed"
+    """The runner reported it as failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedJob:
+    """A job that did not end well. `seconds`: from its start to its end, encoded for nothing."""
+
+    uuid: str
+    fate: Fate
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastWord:
+    """The end of a pod.
+
+    Attributes:
+        cause: A word of a closed list (agent's causes, `FailureCause`).
+        time: When its container ended; None if nobody told.
+        jobs: As the agent's last message tells them; None if it left none.
+    """
+
+    cause: str
+    time: datetime | None = None
+    jobs: tuple[EndedJob, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedPod:
+    """A pod that has ended. Its runner has its name."""
+
+    name: str
+    uid: str
+    cause: str
+    time: datetime
+    jobs: tuple[EndedJob, ...] | None = None
+
+
+def credited(pod: EndedPod, active: Iterable[Job]) -> tuple[Job, ...]:
+    """Jobs in processing that the server credits to the pod's runner. One in completing is saved."""
+    return tuple(job for job in active if job.runner == pod.name and job.state == JobState.PROCESSING)
+
+
+def lost_jobs(pod: EndedPod, reading: ServerReading | None) -> Mapping[str, Fate]:
+    """The jobs that the pod's end, or a life of its runner before, cost: by the agent's word and by the server's."""
+    told = {job.uuid: job.fate for job in pod.jobs or ()}
+    return {job.uuid: Fate.LOST for job in credited(pod, reading.active if reading else ())} | told

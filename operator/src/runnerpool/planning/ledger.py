@@ -1,0 +1,52 @@
+"""The ledger of lost work: encoding seconds that came to nothing, by cause."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from runnerpool.planning.endings import EndedPod, credited
+from runnerpool.planning.jobs import ServerReading
+
+MAX_CAUSES = 16
+OTHER = "Other"
+"""Where causes beyond the bound are booked, so that no second is left out."""
+
+Ledger = Mapping[str, int]
+"""Seconds by cause. They only ever grow."""
+
+
+def lost_seconds(pod: EndedPod, reading: ServerReading | None) -> int:
+    """Seconds that were encoded for nothing as the pod ended.
+
+    The agent's last message counts. Without one (killed, out of memory), the jobs count that the server still credits
+    to the pod's runner, from when they were taken.
+    """
+    if pod.jobs is not None:
+        return sum(job.seconds for job in pod.jobs)
+    spans = (pod.time - job.started for job in credited(pod, reading.active if reading else ()) if job.started)
+    return sum(max(0, round(span.total_seconds())) for span in spans)
+
+
+def book(ledger: Ledger, losses: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """The ledger with these losses (cause, seconds) in it."""
+    booked = dict(ledger)
+    for cause, seconds in losses:
+        if seconds > 0:
+            place = entry_for(booked, cause)
+            booked[place] = booked.get(place, 0) + seconds
+    return booked
+
+
+def entry_for(ledger: Ledger, cause: str) -> str:
+    """Under which cause a loss is booked."""
+    return cause if cause in ledger or len(ledger.keys() - {OTHER}) < MAX_CAUSES - 1 else OTHER
+
+
+def ledger_in(status: Mapping[str, Any]) -> dict[str, int]:
+    """The ledger that a pool's status holds; entries that cannot be read are left out."""
+    entries = ((entry.get("cause"), entry.get("seconds")) for entry in status.get("lostWork") or ())
+    return {cause: seconds for cause, seconds in entries if isinstance(cause, str) and isinstance(seconds, int)}
+
+
+def ledger_status(ledger: Ledger) -> list[dict[str, Any]]:
+    """`status.lostWork`."""
+    return [{"cause": cause, "seconds": seconds} for cause, seconds in sorted(ledger.items())]

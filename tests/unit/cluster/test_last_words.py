@@ -1,0 +1,75 @@
+import json
+
+import pytest
+
+from runnerpool.cluster.last_words import last_word_of
+from runnerpool.planning.endings import EndedJob, Fate
+from support.builders import NOW
+
+JOB = "00000000-0000-4000-8000-000000000001"
+GOOD = {"uuid": JOB, "type": "t", "fate": "lost", "seconds": 12.6}
+
+
+def status(message=None, *, pod_reason=None, **terminated):
+    state = {"finishedAt": "2026-11-23T12:00:00Z"} | terminated
+    if message is not None:
+        state["message"] = message if isinstance(message, str) else json.dumps(message)
+    waiting = {"name": "sidecar", "state": {"running": {}}}
+    return {"reason": pod_reason, "containerStatuses": [waiting, {"name": "runner", "state": {"terminated": state}}]}
+
+
+def test_the_agents_word_tells_cause_and_jobs():
+    word = last_word_of(status({"cause": "RunnerHung", "message": "m", "jobs": [GOOD]}))
+
+    assert (word.cause, word.time) == ("RunnerHung", NOW)
+    assert word.jobs == (EndedJob(uuid=JOB, fate=Fate.LOST, seconds=13),)
+
+
+@pytest.mark.parametrize(
+    ("told", "cause"),
+    [
+        ("RunnerFailed", "RunnerCrashed"),
+        ("Unregistered", "RunnerUnregistered"),
+        ("Drained", "Drained"),
+        ("<b>", "AgentFailed"),
+    ],
+)
+def test_words_are_those_of_the_closed_list(told, cause):
+    assert last_word_of(status({"cause": told})).cause == cause
+
+
+def test_a_message_without_jobs_says_that_none_was_lost_and_no_message_says_nothing():
+    assert last_word_of(status({"cause": "Drained"})).jobs == ()
+    assert last_word_of(status()).jobs is None
+    assert last_word_of(status("not json")).jobs is None
+    assert last_word_of(status("[1]")).jobs is None
+
+
+def test_the_kubelet_knows_of_memory_and_eviction():
+    assert last_word_of(status({"cause": "RunnerFailed"}, reason="OOMKilled")).cause == "OutOfMemory"
+    assert last_word_of({"reason": "Evicted"}).cause == "Evicted"
+    assert last_word_of({}).cause == "AgentFailed"
+    assert last_word_of({}).time is None
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        7,
+        GOOD | {"uuid": "x"},
+        GOOD | {"fate": "eaten"},
+        GOOD | {"fate": []},
+        GOOD | {"seconds": "1"},
+        GOOD | {"seconds": -1},
+        GOOD | {"seconds": 10**12},
+    ],
+)
+def test_a_job_that_cannot_be_read_is_left_out(bad):
+    both, one = (last_word_of(status({"jobs": jobs})).jobs for jobs in ([bad, GOOD], [GOOD]))
+
+    assert both == one != ()
+
+
+def test_a_message_may_not_name_jobs_without_end():
+    assert len(last_word_of(status({"jobs": [GOOD] * 100})).jobs) == 8
+    assert last_word_of(status({"jobs": {"a": 1}})).jobs == ()
