@@ -56,7 +56,7 @@ async def test_a_pod_becomes_ready_works_and_drains() -> None:
         assert (await pod.get("readyz")).status_code == 200  # a busy pod would take a job if it had a free slot
         pod.order("scale-down")
         await pod.wait_for_line("was told to take no more jobs")
-        assert (await pod.get("readyz")).text == "draining\n"
+        assert (await pod.get("readyz")).text.startswith("Draining: ")
         assert (await pod.get("livez")).status_code == 200
         metrics = (await pod.get("metrics")).text
         assert 'runnerpool_agent_job_starts_total{type="vod-hls-transcoding"} 1.0' in metrics
@@ -64,7 +64,7 @@ async def test_a_pod_becomes_ready_works_and_drains() -> None:
         assert "runnerpool_agent_draining 1.0" in metrics
         await runner.tell("finish", uuid=UUID)
         assert await pod.exit_code() == 0
-        assert pod.termination == {"cause": "Drained", "message": "DrainOrdered: nothing left in hand"}
+        assert pod.termination == {"cause": "Drained", "message": "DrainOrdered: nothing left in hand", "jobs": []}
 
 
 async def test_no_token_is_ever_printed_and_every_line_is_json() -> None:
@@ -98,7 +98,8 @@ async def test_ffmpeg_does_not_outlive_a_crashed_runner_which_is_started_again()
         assert status["restarts"] == 1
         metrics = (await pod.get("metrics")).text
         assert 'runnerpool_agent_job_ends_total{outcome="lost",type="vod-hls-transcoding"} 1.0' in metrics
-        assert "runnerpool_agent_runner_restarts_total 1.0" in metrics
+        assert 'runnerpool_agent_runner_restarts_total{cause="RunnerCrashed"} 1.0' in metrics
+        assert 'runnerpool_agent_cause{cause="RunnerCrashed"} 0.0' in metrics
 
 
 async def test_sigterm_ends_an_idle_pod_at_once() -> None:
@@ -138,7 +139,9 @@ async def test_without_a_server_the_pod_starts_but_is_not_ready() -> None:
     async with running_pod(agent_config("http://127.0.0.1:9"), FAKE) as pod:
         await pod.wait_for_line("Server is ready to process jobs")
         status = await pod.wait_for_status(lambda status: status["probes"]["startup"] == [])
-        assert status["probes"]["readiness"] == ["the server does not answer"]
+        (cause,) = status["causes"]
+        assert (cause["cause"], cause["message"][:26]) == ("ContactLost", "the server has not answere")
+        assert status["probes"]["readiness"] == [f"ContactLost: {cause['message']}"]
         assert status["probes"]["liveness"] == []
         await pod.wait_for_line("no contact with http://127.0.0.1:9: ConnectError")
         assert "runnerpool_agent_ping_failures_total 1.0" in (await pod.get("metrics")).text

@@ -78,6 +78,24 @@ class Ffmpeg(_Model):
     nice: int = Field(default=0, ge=-20, le=20)
 
 
+class Health(_Model):
+    """Thresholds of health, from the pool.
+
+    Attributes:
+        contact_drain_seconds: After so long without contact a runner with a job in hand is told to take no other one.
+        deaf_tolerance_seconds: How long an idle runner may not look for jobs before the server is asked for some.
+        stall_tolerance_seconds: How long a job may stand still in every respect before its runner counts as hung.
+        refused_reports: Progress reports refused in a row that mean the job is no longer ours.
+        scratch_bytes: The size limit of the scratch volume; None where it has none.
+    """
+
+    contact_drain_seconds: float = Field(default=45, gt=0)
+    deaf_tolerance_seconds: float = Field(default=120, gt=0)
+    stall_tolerance_seconds: float = Field(default=600, gt=0)
+    refused_reports: int = Field(default=3, ge=1)
+    scratch_bytes: int | None = Field(default=None, ge=1)
+
+
 class AgentConfig(_Model):
     """All that the agent needs to know.
 
@@ -94,6 +112,7 @@ class AgentConfig(_Model):
     concurrency: int = Field(default=1, ge=1)
     ffmpeg: Ffmpeg = Field(default_factory=Ffmpeg)
     eviction_grace_seconds: int = Field(ge=0)
+    health: Health = Field(default_factory=Health)
 
 
 def load(path: Path) -> AgentConfig:

@@ -20,6 +20,7 @@ class Contact:
         self._clock = clock
         self._misses = 0
         self._lost_since: float | None = None
+        self._ok_since = clock()
         self.known = False
 
     @property
@@ -31,16 +32,29 @@ class Contact:
         """For how long nothing has come through; 0 while it does."""
         return 0.0 if self._lost_since is None else self._clock() - self._lost_since
 
+    def ok_seconds(self) -> float:
+        """For how long it has been ok; 0 while it is not."""
+        return self._clock() - self._ok_since if self.ok else 0.0
+
     def answered(self) -> None:
         """The server answered."""
+        if not self.ok:
+            self._ok_since = self._clock()
         self.known, self._misses, self._lost_since = True, 0, None
 
-    def missed(self) -> None:
-        """No answer, or a server error. A first miss at the start is no contact: there was none yet."""
+    def missed(self, asked_at: float) -> None:
+        """No answer to what was asked then, or a server error. A first miss at the start is no contact: there was none.
+
+        The loss counts from the question, not from the end of the wait for its answer.
+        """
         self._misses = self._misses + 1 if self.known else MISSES_ALLOWED + 1
         self.known = True
         if self._lost_since is None:
-            self._lost_since = self._clock()
+            self._lost_since = asked_at
+
+    def next_ping_after(self, asked_at: float) -> float:
+        """When to ask again: after a miss as soon as that one's time is over, so that a cut shows within 20 s."""
+        return asked_at + (TIMEOUT_SECONDS if self._misses else INTERVAL_SECONDS)
 
 
 def ping_client(url: str, ca: str | None = None) -> httpx.AsyncClient:

@@ -44,6 +44,9 @@ class Cause(StrEnum):
     UNHEALTHY = "Unhealthy"
     CONTACT_LOST = "ContactLost"
     UNREGISTERED = "Unregistered"
+    RUNNER_HUNG = "RunnerHung"
+    RUNNER_DEAF = "RunnerDeaf"
+    SCRATCH_FULL = "ScratchFull"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +57,24 @@ class Drain:
         cause: Of the present phase; None while RUNNING.
         since: When the present phase began.
         abort_at: When a drain with a deadline is cut.
-        told: The runner has acknowledged the graceful shutdown.
-        terminated_at: When the runner was sent SIGTERM.
-        killed: It was sent SIGKILL.
     """
 
     phase: Phase = Phase.RUNNING
     cause: Cause | None = None
     since: float = 0.0
     abort_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handling:
+    """What has been done to one runner process.
+
+    Attributes:
+        told: It has acknowledged the graceful shutdown.
+        terminated_at: When it was sent SIGTERM.
+        killed: It was sent SIGKILL.
+    """
+
     told: bool = False
     terminated_at: float | None = None
     killed: bool = False
@@ -70,11 +82,19 @@ class Drain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the machine looks at. `in_round`: the runner may be accepting a job right now."""
+    """What the machine looks at.
+
+    Attributes:
+        now: The time.
+        alive: The process has not ended.
+        in_round: The runner may be accepting a job right now.
+        frozen: It hears nothing, so it can only be killed.
+    """
 
     now: float
     alive: bool
     in_round: bool
+    frozen: bool = False
 
 
 @unique
@@ -137,32 +157,19 @@ def pass_time(drain: Drain, now: float) -> Drain:
     return drain
 
 
-def runner_told(drain: Drain) -> Drain:
-    """The runner has acknowledged the graceful shutdown."""
-    return replace(drain, told=True)
-
-
-def runner_terminated(drain: Drain, now: float) -> Drain:
-    """The runner was sent SIGTERM."""
-    return replace(drain, terminated_at=now)
-
-
-def runner_killed(drain: Drain) -> Drain:
-    """The runner was sent SIGKILL."""
-    return replace(drain, killed=True)
-
-
-def next_step(drain: Drain, facts: Facts) -> Step:
+def next_step(drain: Drain, handling: Handling, facts: Facts) -> Step:
     """What to do now. Call it after `pass_time`, and again after every change."""
     if drain.phase is Phase.RUNNING:
         return Step(action=Action.WAIT)
     if not facts.alive:
         return Step(action=Action.END)
-    return _step_draining(drain, facts) if drain.phase is Phase.DRAINING else _step_aborting(drain, facts)
+    if drain.phase is Phase.DRAINING:
+        return _step_draining(drain, handling, facts)
+    return _step_aborting(drain, handling, facts)
 
 
-def _step_draining(drain: Drain, facts: Facts) -> Step:
-    if drain.told:
+def _step_draining(drain: Drain, handling: Handling, facts: Facts) -> Step:
+    if handling.told:
         return Step(action=Action.WAIT, until=drain.abort_at)
     if facts.in_round and facts.now < drain.since + DRAIN_ROUND_SECONDS:
         latest = drain.since + DRAIN_ROUND_SECONDS
@@ -170,12 +177,14 @@ def _step_draining(drain: Drain, facts: Facts) -> Step:
     return Step(action=Action.TELL, until=drain.abort_at)
 
 
-def _step_aborting(drain: Drain, facts: Facts) -> Step:
-    if drain.terminated_at is None:
+def _step_aborting(drain: Drain, handling: Handling, facts: Facts) -> Step:
+    if handling.killed:
+        return Step(action=Action.WAIT)
+    if facts.frozen:
+        return Step(action=Action.KILL)
+    if handling.terminated_at is None:
         if facts.in_round and facts.now < drain.since + ABORT_ROUND_SECONDS:
             return Step(action=Action.WAIT, until=drain.since + ABORT_ROUND_SECONDS)
         return Step(action=Action.TERMINATE)
-    if not drain.killed:
-        kill_at = drain.terminated_at + KILL_SECONDS
-        return Step(action=Action.KILL) if facts.now >= kill_at else Step(action=Action.WAIT, until=kill_at)
-    return Step(action=Action.WAIT)
+    kill_at = handling.terminated_at + KILL_SECONDS
+    return Step(action=Action.KILL) if facts.now >= kill_at else Step(action=Action.WAIT, until=kill_at)

@@ -1,95 +1,87 @@
-"""Drives the runner through its life: started, watched, restarted after a crash, drained or aborted, cleaned up."""
+"""Drives the pod through its life: one runner after the other, orders and signals, and how it all ended."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol
 
 from runnerpool_agent import drain as machine
-from runnerpool_agent.drain import Action, Cause, Drain, Facts, Phase
-from runnerpool_agent.ipc import IpcError, Moment
+from runnerpool_agent import restarts as counting
+from runnerpool_agent.causes import LossCause, RestartCause
+from runnerpool_agent.drain import Cause, Drain, Phase
 from runnerpool_agent.jobs import Outcome
+from runnerpool_agent.life import Life, Process
+from runnerpool_agent.losses import Losses
 from runnerpool_agent.orders import Order
+from runnerpool_agent.restarts import Restarts
+from runnerpool_agent.retire import effective
 from runnerpool_agent.runner_view import RunnerView
-from runnerpool_agent.termination import EndCause, Ending, ExitCode, JobsAtEnd, ending_of_drain
+from runnerpool_agent.termination import Ending, JobsAtEnd, ending_of_drain
+from runnerpool_agent.vitals import Vitals
 
-MAX_RESTARTS = 3
-BACK_OFF_SECONDS = (1.0, 2.0, 4.0)
-TELL_AGAIN_SECONDS = 0.25
+WAIT_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
-
-
-class Process(Protocol):
-    """The process of `runner_process.RunnerProcess`."""
-
-    code: int | None
-
-    def terminate(self) -> None:
-        """SIGTERM."""
-
-    def kill(self) -> None:
-        """SIGKILL."""
-
-    def held(self) -> AbstractAsyncContextManager[None]:
-        """It stands still, and has been heard to the end."""
-
-    async def run(self, on_line: Callable[[str], None]) -> int:
-        """Until it has ended and all it left behind has; returns what could not be ended."""
 
 
 class Ground(Protocol):
     """What the lifecycle stands on; the agent provides it, tests fake it."""
 
-    async def start(self) -> tuple[Process, RunnerView]:
-        """Write the settings anew and start a runner. Raises OSError."""
+    async def start(self, *, emptied: bool) -> tuple[Process, RunnerView, Vitals]:
+        """Write the settings anew and start a runner, its work directories emptied before. Raises OSError."""
 
     def print_line(self, level: int, text: str) -> None:
         """Show one line of the runner's log."""
 
-    def restarted(self) -> None:
-        """A crash was answered by a new process."""
+    def restarted(self, cause: RestartCause) -> None:
+        """An ended runner is answered by a new one."""
+
+    def lost(self, cause: LossCause, seconds: float) -> None:
+        """Work was in vain."""
 
     def sick(self) -> Cause | None:
         """Why waiting for the job in hand would be in vain."""
 
+    def has_contact(self) -> bool:
+        """The server answers, as far as is known."""
 
-class _RoundOpened(Exception):
-    """The runner began a round after it was decided to tell it to end."""
-
-
-@asynccontextmanager
-async def _moment(process: Process, view: RunnerView, *, in_round: bool) -> AsyncIterator[None]:
-    """The moment at which the runner is told: it can't claim a job unseen between our last look and its hearing it.
-
-    Raises:
-        _RoundOpened: It was not `in_round` when that was decided, and is now.
-    """
-    async with process.held():
-        if view.log.round_open() and not in_round:
-            raise _RoundOpened
-        yield
+    async def hand_back(self, uuid: str, token: str, reason: str) -> bool:
+        """Put the job of a dead runner back into the queue; whether the server took it."""
 
 
 class Lifecycle:
     """One agent's way from start to end.
 
     Attributes:
-        drain: Where the drain stands.
-        view: The present runner; None while none runs.
-        restarts: Crashes answered so far.
+        drain: Where the drain of the pod stands.
+        life: The present runner; None while none runs.
+        restarts: How often the runner was replaced, by cause.
+        losses: Work in vain.
+        waiting: Why there is no runner now; None at the start.
     """
 
-    def __init__(self, ground: Ground, clock: Callable[[], float], grace_seconds: float) -> None:
+    def __init__(
+        self, ground: Ground, clock: Callable[[], float], grace_seconds: float, contact_drain_seconds: float
+    ) -> None:
         self.drain = Drain()
-        self.view: RunnerView | None = None
-        self.restarts = 0
+        self.life: Life | None = None
+        self.restarts: Counter[RestartCause] = Counter()
+        self.losses = Losses(ground.lost)
+        self.waiting: RestartCause | None = None
         self._ground = ground
         self._clock = clock
         self._grace = grace_seconds
+        self._contact_drain = contact_drain_seconds
+        self._tried = Restarts()
         self._wake = asyncio.Event()
-        self._telling: asyncio.Task[None] | None = None
+
+    @property
+    def view(self) -> RunnerView | None:
+        """What is known of the present runner."""
+        return None if self.life is None else self.life.view
 
     def wake(self) -> None:
         """Something changed: look again."""
@@ -107,93 +99,105 @@ class Lifecycle:
         self._become(machine.order_terminate(self.drain, self._clock(), self._grace, self._ground.sick()))
 
     async def run(self) -> Ending:
-        """Keep a runner until it is drained, or has crashed too often."""
+        """Keep a runner until it is drained, or starting a new one makes no sense."""
         while self.drain.phase is Phase.RUNNING:
-            ending = await self._live()
+            life = await self._begin()
+            ending = None if life is None else await self._live(life)
             if ending is not None:
-                return ending
-            if self.restarts == MAX_RESTARTS:
-                message = f"the runner ended by itself {MAX_RESTARTS + 1} times; its log tells why"
-                return Ending(code=ExitCode.RUNNER_FAILED, cause=EndCause.RUNNER_FAILED, message=message)
-            await self._back_off()
-        return self._judge(JobsAtEnd(handed_back=0, lost=0))
+                return self._with_jobs(ending)
+            self.waiting = RestartCause.CRASHED if life is None else life.why_replaced()
+            tried = counting.after(self._tried, self.waiting, worked=life is not None and life.view.ledger.starts > 0)
+            if isinstance(tried, Ending):
+                return self._with_jobs(tried)
+            self._tried = tried
+            await self._pause(self.waiting)
+        return self._with_jobs(self._judge(JobsAtEnd(handed_back=0, lost=0), aborted=self._aborting))
 
-    async def _live(self) -> Ending | None:
-        """One life of the runner. Returns the ending it led to, None after a crash."""
+    async def _begin(self) -> Life | None:
         try:
-            process, view = await self._ground.start()
+            emptied = self.waiting is RestartCause.SCRATCH_FULL
+            process, view, vitals = await self._ground.start(emptied=emptied)
         except OSError as error:
             log.error("the runner cannot be started: %s", error)  # noqa: TRY400 - the cause is all in the text
             return None
-        self.view = view
-        life = asyncio.create_task(process.run(self._read_line))
-        life.add_done_callback(lambda _: self.wake())
-        watching = asyncio.create_task(view.watch(self.wake))
+        return Life(process, view, vitals, self._clock, self.wake)
+
+    async def _live(self, life: Life) -> Ending | None:
+        """One life of the runner. Returns the ending it led to, None if there may be another one."""
+        self.life = life
+        life.begin(self._read_line)
         try:
-            await self._drive(process, view, life)
+            await self._drive(life)
         finally:
-            await _cancel(watching, self._telling)
-            self._telling = None
-            await _end(process, life)
-            lost = view.ledger.runner_ended()
-            self.view = None
-        self._report_end(process, lost, life.result())
+            left = await life.end()
+            lost = await self._settle(life)
+            self.life = None
+        self._report_end(life, lost, left)
         if self.drain.phase is Phase.RUNNING:
             return None
-        return self._judge(JobsAtEnd(handed_back=view.ends[Outcome.HANDED_BACK], lost=lost))
+        aborted = effective(self.drain, life.retirement).phase is Phase.ABORTING
+        return self._judge(JobsAtEnd(handed_back=life.view.ends[Outcome.HANDED_BACK], lost=lost), aborted=aborted)
 
-    async def _drive(self, process: Process, view: RunnerView, life: asyncio.Task[int]) -> None:
-        while not life.done():
+    async def _drive(self, life: Life) -> None:
+        while not life.over:
             self._wake.clear()
             now = self._clock()
-            if view.unregistered:
+            if life.view.unregistered:
                 self._become(machine.order_abort(self.drain, now, Cause.UNREGISTERED))
+            if life.vitals.stalled_seconds():
+                self._become(machine.order_abort(self.drain, now, Cause.RUNNER_HUNG))
+            if self.drain.phase is not Phase.RUNNING and life.vitals.seen().silent:
+                self._become(machine.order_abort(self.drain, now, Cause.UNHEALTHY))
             self._become(machine.pass_time(self.drain, now))
-            # Also with a job in hand: it may end before the round does, and what we know of it is a second old.
-            in_round = view.log.round_open()
-            step = machine.next_step(self.drain, Facts(now=now, alive=process.code is None, in_round=in_round))
-            self._act(step.action, process, view, in_round=in_round)
-            quiet_at = view.log.round_quiet_at() if in_round else None
-            await self._sleep_until(min((at for at in (step.until, quiet_at) if at is not None), default=None))
+            until = life.step(self.drain, self._contact_drain)
+            self._book(life)
+            await self._sleep_until(until)
 
-    def _act(self, action: Action, process: Process, view: RunnerView, *, in_round: bool) -> None:
-        if action is Action.TELL and self._telling is None:
-            self._telling = asyncio.create_task(self._tell(view, _moment(process, view, in_round=in_round)))
-        elif action is Action.TERMINATE:
-            log.warning("sending the runner SIGTERM, so that it hands its jobs back (%s)", self.drain.cause)
-            process.terminate()
-            self.drain = machine.runner_terminated(self.drain, self._clock())
-            self.wake()
-        elif action is Action.KILL:
-            log.error("the runner has ignored SIGTERM for %.0f s; killing it", machine.KILL_SECONDS)
-            process.kill()
-            self.drain = machine.runner_killed(self.drain)
+    async def _settle(self, life: Life) -> int:
+        """What a dead runner still had in hand goes back into the queue where the server hears of it; else it is lost.
 
-    async def _tell(self, view: RunnerView, moment: Moment) -> None:
-        try:
-            await view.ipc.graceful_shutdown(moment)
-        except _RoundOpened:
-            log.debug("the runner has just begun to look for a job; waiting for what comes of it")
-        except IpcError as error:
-            log.warning("the runner could not be told to finish; trying again: %s", error)
-            await asyncio.sleep(TELL_AGAIN_SECONDS)
-        else:
-            log.info("the runner was told to take no more jobs and to exit after its last one")
-            self.drain = machine.runner_told(self.drain)
-        self._telling = None
-        self.wake()
+        The official runner is told nothing of its death: the server would wait for its watchdog.
+        """
+        ledger, clean = life.view.ledger, life.process.code == 0
+        for uuid, job in ledger.orphans(clean=clean).items():
+            reason = f"the runner was stopped or died ({self._why_lost(life)})"
+            if (
+                job.token is not None
+                and self._ground.has_contact()
+                and await self._ground.hand_back(uuid, job.token, reason)
+            ):
+                ledger.reclaimed(uuid)
+        lost = ledger.runner_ended(clean=clean)
+        self._book(life, final=True)
+        return lost
 
-    async def _back_off(self) -> None:
-        wait = BACK_OFF_SECONDS[self.restarts]
-        log.info("starting the runner again in %.0f s", wait)
-        self._wake.clear()
+    def _book(self, life: Life, *, final: bool = False) -> None:
+        for end in life.view.ledger.take_ends(final=final):
+            self.losses.book(end, self._why_lost(life))
+
+    def _why_lost(self, life: Life) -> LossCause:
+        if life.retirement.phase is Phase.ABORTING and life.retirement.cause is not None:
+            return LossCause(life.retirement.cause.value)
+        if self.drain.phase is Phase.ABORTING and self.drain.cause is not None:
+            return LossCause(self.drain.cause.value)
+        return LossCause.CRASHED
+
+    async def _pause(self, cause: RestartCause) -> None:
+        """Wait until a new runner makes sense, or an order makes it needless."""
+        wait = counting.wait_seconds(self._tried, cause)
+        log.info("starting the runner again in %.0f s (%s)", wait, cause)
         end = self._clock() + wait
-        while self.drain.phase is Phase.RUNNING and self._clock() < end:
-            await self._sleep_until(end)
+        while self.drain.phase is Phase.RUNNING and (remaining := self._remaining(cause, end)) > 0:
             self._wake.clear()
+            await self._sleep_until(self._clock() + remaining)
         if self.drain.phase is Phase.RUNNING:
-            self.restarts += 1
-            self._ground.restarted()
+            self.restarts[cause] += 1
+            self._ground.restarted(cause)
+
+    def _remaining(self, cause: RestartCause, end: float) -> float:
+        if cause is RestartCause.CONTACT_LOST and not self._ground.has_contact():
+            return WAIT_SECONDS
+        return end - self._clock()
 
     async def _sleep_until(self, moment: float | None) -> None:
         seconds = None if moment is None else max(0.0, moment - self._clock())
@@ -202,10 +206,11 @@ class Lifecycle:
                 await self._wake.wait()
 
     def _read_line(self, line: str) -> None:
-        assert self.view is not None  # noqa: S101 - lines come from the present runner only
-        level, text = self.view.log.take(line)
+        assert self.life is not None  # noqa: S101 - lines come from the present runner only
+        reader = self.life.view.log
+        level, text = reader.take(line)
         self._ground.print_line(level, text)
-        if self.drain.phase is not Phase.RUNNING or self.view.log.unregistered:
+        if self.life.retirement.cause or self.drain.phase is not Phase.RUNNING or reader.unregistered:
             self.wake()
 
     def _become(self, drain: Drain) -> None:
@@ -216,31 +221,20 @@ class Lifecycle:
         self.drain = drain
         self.wake()
 
-    def _report_end(self, process: Process, lost: int, left: int) -> None:
-        if self.drain.phase is Phase.RUNNING:
-            log.error("the runner ended by itself with status %s; %d jobs lost", process.code, lost)
+    def _report_end(self, life: Life, lost: int, left: int) -> None:
+        if self.drain.phase is Phase.RUNNING and life.retirement.cause is None:
+            log.error("the runner ended by itself with status %s; %d jobs lost", life.process.code, lost)
         else:
-            log.info("the runner ended with status %s", process.code)
+            log.info("the runner ended with status %s; %d jobs lost", life.process.code, lost)
         if left:
             log.error("%d processes of the runner could not be ended", left)
 
-    def _judge(self, jobs: JobsAtEnd) -> Ending:
-        cause = self.drain.cause or Cause.TERMINATED
-        return ending_of_drain(cause, jobs, aborted=self.drain.phase is Phase.ABORTING)
+    @property
+    def _aborting(self) -> bool:
+        return self.drain.phase is Phase.ABORTING
 
+    def _judge(self, jobs: JobsAtEnd, *, aborted: bool) -> Ending:
+        return ending_of_drain(self.drain.cause or Cause.TERMINATED, jobs, aborted=aborted)
 
-async def _cancel(*tasks: asyncio.Task[None] | None) -> None:
-    for task in tasks:
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-
-async def _end(process: Process, life: asyncio.Task[int]) -> None:
-    """Leave no runner behind when the agent itself fails: hand the jobs back, then kill."""
-    for stop in (process.terminate, process.kill):
-        if life.done():
-            return
-        stop()
-        await asyncio.wait([life], timeout=machine.KILL_SECONDS)
+    def _with_jobs(self, ending: Ending) -> Ending:
+        return replace(ending, jobs=self.losses.jobs())

@@ -1,9 +1,10 @@
 """The agent's metrics. No job, token or pod name in a label: the scrape knows the pod, and labels are closed."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Info, generate_latest
 
+from runnerpool_agent.causes import LossCause, RestartCause, Trouble
 from runnerpool_agent.jobs import Outcome
 from runnerpool_agent.termination import ExitCode
 
@@ -30,10 +31,13 @@ class Metrics:
         self.ready = self._gauge("ready", "1 while the pod would take a job if it had a free slot.")
         self.startup_seconds = self._gauge("startup_seconds", "From the agent's start until the runner was up.")
         self._gauge("slots", "Jobs that may run at once.").set(slots)
+        self._causes = Gauge(f"{_PREFIX}_cause", "1 for what is wrong now.", ["cause"], registry=self.registry)
+        self.show_causes(())
 
     def _make_counters(self) -> None:
         self.ping_failures = self._counter("ping_failures_total", "Unanswered calls to the server's ping.")
-        self.runner_restarts = self._counter("runner_restarts_total", "Runner processes started after a crash.")
+        self._restarts = self._counter("runner_restarts_total", "Runner processes replaced, by cause.", "cause")
+        self._lost = self._counter("lost_seconds_total", "Seconds spent on jobs in vain, by cause.", "cause")
         self._starts = self._counter("job_starts_total", "Jobs begun.", "type")
         self._ends = self._counter("job_ends_total", "Jobs ended, by how.", "type", "outcome")
         self._drains = self._counter("drains_total", "Drains ended, by exit.", "outcome")
@@ -41,6 +45,10 @@ class Metrics:
             self._starts.labels(job_type)
             for outcome in Outcome:
                 self._ends.labels(job_type, outcome.value)
+        for restart in RestartCause:
+            self._restarts.labels(restart.value)
+        for loss in LossCause:
+            self._lost.labels(loss.value)
         for code in (ExitCode.DRAINED, ExitCode.DRAIN_CUT, ExitCode.RUNNER_FAILED, ExitCode.UNREGISTERED):
             self._drains.labels(code.name.lower())
 
@@ -65,6 +73,19 @@ class Metrics:
     def drain_ended(self, code: ExitCode) -> None:
         """The drain is over; the process ends in a moment."""
         self._drains.labels(code.name.lower()).inc()
+
+    def runner_restarted(self, cause: RestartCause) -> None:
+        """A runner process is replaced."""
+        self._restarts.labels(cause.value).inc()
+
+    def work_lost(self, cause: LossCause, seconds: float) -> None:
+        """A job did not end well after so long."""
+        self._lost.labels(cause.value).inc(seconds)
+
+    def show_causes(self, present: Collection[Trouble]) -> None:
+        """What is wrong at this moment."""
+        for cause in Trouble:
+            self._causes.labels(cause.value).set(cause in present)
 
     def exposition(self) -> bytes:
         """All series in Prometheus' text format."""

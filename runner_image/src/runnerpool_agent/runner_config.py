@@ -4,6 +4,7 @@ Paths and keys: PeerTube's apps/peertube-runner/src/shared/config-manager.ts (0.
 """
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,16 @@ class RunnerHome:
     def trust(self) -> TrustFiles:
         """Where authorities are written that the server's certificate needs."""
         return TrustFiles.below(self.scratch / "trust")
+
+    @property
+    def work(self) -> tuple[Path, ...]:
+        """Where inputs and results of jobs lie; nothing in there outlives a runner. What engines keep is elsewhere."""
+        return (self.scratch / "cache" / _APP, self.scratch / "tmp")
+
+    def empty(self) -> None:
+        """Remove what runners have left of their work."""
+        for folder in self.work:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def environment(self, inherited: Mapping[str, str], config: AgentConfig) -> dict[str, str]:
         """The runner's environment: what the pod has (a pool may set variables), with every home moved to scratch."""

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from runnerpool_agent.refusals import Refusals
+
 QUIET_SECONDS = 1.0
 """A round whose end the log does not tell is taken as over after this long: it asks, and accepts, in some 30 ms."""
 
@@ -34,6 +36,8 @@ _ROUND_CLOSES = re.compile(
 )
 _UNREGISTERED = re.compile(r"^Unregistering \S+ as the runner token .* is invalid")
 _REPORT_REFUSED = re.compile(r"^Cannot send job progress")
+_JOB_TOKEN = re.compile(r"/runners/jobs/([^/\s]+)/\S+ .*\b(ptrjt-[A-Za-z0-9-]+)")
+_ANSWER = re.compile(r'^\s+"?(?:message"?: "|Error: )Expected status \d{3}, got (\d{3})\b')
 
 
 class JobEvents:
@@ -41,6 +45,9 @@ class JobEvents:
 
     def started(self, kind: str, uuid: str) -> None:
         """A job was accepted and begun."""
+
+    def proven(self, uuid: str, token: str) -> None:
+        """The token of a job in hand."""
 
     def finished(self, uuid: str) -> None:
         """Its result has arrived at the server."""
@@ -51,6 +58,9 @@ class JobEvents:
     def failed(self) -> None:
         """A job failed; the line does not say which."""
 
+    def refused(self, status: int) -> None:
+        """That failure came from this answer (an HTTP status) to the job's result."""
+
 
 @dataclass(slots=True, kw_only=True)
 class RunnerLog:
@@ -60,6 +70,8 @@ class RunnerLog:
         ready: The runner works: it has its directories and asks for jobs.
         unregistered: The server refused the runner's token; the runner dropped the server and idles from now on.
         refused_reports: Progress reports that failed.
+        refusals: Those among them that may mean that the job is no longer ours.
+        last_round: When the runner last began to look for jobs; None if it never did.
     """
 
     clock: Callable[[], float]
@@ -67,6 +79,10 @@ class RunnerLog:
     ready: bool = False
     unregistered: bool = False
     refused_reports: int = 0
+    refusals: Refusals = field(default_factory=Refusals)
+    last_round: float | None = None
+    # Whom the status in a record's continued lines is about.
+    _on_answer: Callable[[int], None] | None = None
     _round_since: float | None = None
     # A verbose runner tells the end of every round; one that begins a round within a round has not told it.
     _tells_ends: bool = True
@@ -77,8 +93,10 @@ class RunnerLog:
         line = _COLOUR.sub("", line)
         head = _HEAD.match(line)
         if head is None:
+            self._notice_answer(line)
             return self._level, line
         self._level = _LEVELS[head[1]]
+        self._on_answer = None
         self._notice(head[2])
         return self._level, line
 
@@ -92,6 +110,15 @@ class RunnerLog:
         """When an open round whose end the log will not tell is over; None if none is open or its end is told."""
         return None if self._tells_ends or not self.round_open() else (self._round_since or 0) + QUIET_SECONDS
 
+    def round_seconds(self) -> float:
+        """How long the open round has lasted; 0 if none is open."""
+        return self.clock() - (self._round_since or 0) if self.round_open() else 0.0
+
+    def _notice_answer(self, line: str) -> None:
+        if self._on_answer is not None and (match := _ANSWER.match(line)):
+            self._on_answer(int(match[1]))
+            self._on_answer = None
+
     def _notice(self, text: str) -> None:
         self._notice_round(text)
         self._notice_job(text)
@@ -101,21 +128,29 @@ class RunnerLog:
             self.unregistered = True
         elif _REPORT_REFUSED.match(text):
             self.refused_reports += 1
+            self.refusals.failed(self.clock())
+            self._on_answer = self.refusals.answered
 
     def _notice_round(self, text: str) -> None:
         if _ROUND_OPENS.match(text):
             self.ready = True
             self._tells_ends = self._tells_ends and self._round_since is None
-            self._round_since = self.clock()
+            self._round_since = self.last_round = self.clock()
         elif _ROUND_CLOSES.match(text):
             self._round_since = None
 
     def _notice_job(self, text: str) -> None:
         if match := _STARTED.match(text):
+            self.refusals.settled()
             self.jobs.started(match[1], match[2])
         elif match := _FINISHED.match(text):
+            self.refusals.settled()
             self.jobs.finished(match[2])
         elif match := _HANDED_BACK.match(text):
             self.jobs.handed_back(match[1])
         elif _FAILED.match(text):
+            self.refusals.settled()
             self.jobs.failed()
+            self._on_answer = self.jobs.refused
+        elif match := _JOB_TOKEN.search(text):
+            self.jobs.proven(match[1], match[2])

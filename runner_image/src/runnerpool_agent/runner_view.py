@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from runnerpool_agent.ipc import IpcError, Moment, RunningJob
-from runnerpool_agent.jobs import JobLedger, Outcome
+from runnerpool_agent.jobs import JobEnd, JobLedger, Outcome
 from runnerpool_agent.runner_log import RunnerLog
 
 POLL_SECONDS = 1.0
@@ -56,8 +56,10 @@ class RunnerView:
         self.answered = False
         self._counts = counts
         self._clock = clock
+        self._born = clock()
         self._failing_since: float | None = None
-        self.ledger = JobLedger(counts.job_started, self._job_ended)
+        self._idle_since: float | None = clock()
+        self.ledger = JobLedger(counts.job_started, self._job_ended, clock)
         self.log = RunnerLog(clock=clock, jobs=self.ledger)
 
     @property
@@ -73,6 +75,13 @@ class RunnerView:
     def silent_seconds(self) -> float:
         """Since the first unanswered call in a row."""
         return 0.0 if self._failing_since is None else self._clock() - self._failing_since
+
+    def unheard_seconds(self) -> float:
+        """How long an idle runner has not looked for jobs; 0 with a job in hand."""
+        if self.busy:
+            return 0.0
+        heard = max(at for at in (self._born, self.log.last_round, self._idle_since) if at is not None)
+        return self._clock() - heard
 
     async def watch(self, on_change: Callable[[], None]) -> None:
         """Ask every second, until cancelled."""
@@ -96,7 +105,11 @@ class RunnerView:
         self.answered = True
         self._failing_since = None
         self.ledger.listed(self.jobs)
+        if self.busy:
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = self._clock()
 
-    def _job_ended(self, job_type: str, outcome: Outcome) -> None:
-        self.ends[outcome] += 1
-        self._counts.job_ended(job_type, outcome)
+    def _job_ended(self, end: JobEnd) -> None:
+        self.ends[end.outcome] += 1
+        self._counts.job_ended(end.type, end.outcome)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from runnerpool_agent.causes import RestartCause
 from runnerpool_agent.drain import Drain
 from runnerpool_agent.ipc import RunningJob
 from runnerpool_agent.lifecycle import Lifecycle
@@ -14,9 +15,12 @@ def status_page(lifecycle: Lifecycle, slots: int, now: float) -> dict[str, Any]:
     return {
         "slots": slots,
         "jobs": [_job(job) for job in jobs],
-        "restarts": lifecycle.restarts,
+        "restarts": lifecycle.restarts[RestartCause.CRASHED] + lifecycle.restarts[RestartCause.SILENT],
+        "restartsByCause": {str(cause): count for cause, count in lifecycle.restarts.items()},
+        "lostSeconds": lifecycle.losses.page(),
         "refusedReports": view.log.refused_reports if view else 0,
-        "drain": _drain(lifecycle.drain, now),
+        "drain": _drain(lifecycle.drain, now, told=lifecycle.life is not None and lifecycle.life.handling.told),
+        "retirement": lifecycle.life.retirement.cause if lifecycle.life else None,
     }
 
 
@@ -24,11 +28,11 @@ def _job(job: RunningJob) -> dict[str, Any]:
     return {"type": job.type, "uuid": job.uuid, "progress": job.progress, "startedAt": job.started_at}
 
 
-def _drain(drain: Drain, now: float) -> dict[str, Any]:
+def _drain(drain: Drain, now: float, *, told: bool) -> dict[str, Any]:
     return {
         "phase": drain.phase,
         "cause": drain.cause,
         "seconds": round(now - drain.since, 1) if drain.cause else None,
         "abortInSeconds": round(drain.abort_at - now, 1) if drain.abort_at is not None else None,
-        "runnerTold": drain.told,
+        "runnerTold": told,
     }

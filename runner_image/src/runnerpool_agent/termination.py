@@ -2,14 +2,21 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum, unique
 from pathlib import Path
 
 from runnerpool_agent.drain import Cause
+from runnerpool_agent.losses import LostWork
 
 _LONGEST_MESSAGE = 2000
-"""Characters; Kubernetes keeps the last 4096 bytes of the file, and half a line of JSON is none."""
+_LONGEST_LINE = 4096
+"""Bytes; Kubernetes keeps no more of the file, and half a line of JSON is none."""
+
+_SICK = {
+    Cause.RUNNER_HUNG: "a job in hand made no progress, used no CPU and moved no bytes",
+}
 
 log = logging.getLogger(__name__)
 
@@ -39,15 +46,31 @@ class EndCause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How it ended, and why, for a person. No secret may stand in the message."""
+    """How it ended, and why, for a person. No secret may stand in the message.
+
+    Attributes:
+        code: The exit code.
+        cause: The word for the operator.
+        message: The words for people.
+        jobs: Those that did not end well in this pod, the last ones.
+    """
 
     code: ExitCode
     cause: EndCause | Cause
     message: str
+    jobs: Sequence[LostWork] = ()
 
     def line(self) -> str:
         """The termination message."""
-        return json.dumps({"cause": self.cause, "message": self.message[:_LONGEST_MESSAGE]}) + "\n"
+        length = _LONGEST_MESSAGE
+        # What JSON has to escape grows up to sixfold.
+        while len(line := self._line(length)) > _LONGEST_LINE:
+            length //= 2
+        return line
+
+    def _line(self, length: int) -> str:
+        jobs = [job.page() for job in self.jobs]
+        return json.dumps({"cause": self.cause, "message": self.message[:length], "jobs": jobs}) + "\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +86,21 @@ def ending_of_drain(cause: Cause, jobs: JobsAtEnd, *, aborted: bool) -> Ending:
     if cause is Cause.UNREGISTERED:
         message = "the server no longer knows this runner: its row was deleted, or its registration token"
         return Ending(code=ExitCode.UNREGISTERED, cause=cause, message=message)
+    if cause in _SICK:
+        message = f"{_SICK[cause]}: {_fate(jobs)}"
+        return Ending(code=ExitCode.RUNNER_FAILED, cause=cause, message=message)
     if not jobs.handed_back and not jobs.lost:
         message = f"{cause}: nothing left in hand"
         return Ending(code=ExitCode.DRAINED, cause=EndCause.DRAINED, message=message)
-    fate = f"{jobs.handed_back} jobs handed back, {jobs.lost} left for the server's watchdog"
+    fate = _fate(jobs)
     if aborted:
         return Ending(code=ExitCode.DRAIN_CUT, cause=cause, message=f"{cause}: {fate}")
     message = f"the runner ended in mid-drain ({cause}): {fate}"
     return Ending(code=ExitCode.RUNNER_FAILED, cause=EndCause.RUNNER_FAILED, message=message)
+
+
+def _fate(jobs: JobsAtEnd) -> str:
+    return f"{jobs.handed_back} jobs handed back, {jobs.lost} left for the server's watchdog"
 
 
 def write_message(path: Path, ending: Ending) -> None:

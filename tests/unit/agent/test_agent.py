@@ -24,9 +24,9 @@ def agent(folder: Path) -> Agent:
 
 async def test_a_pod_without_contact_for_long_is_too_sick_for_a_drain(tmp_path: Path) -> None:
     pod = agent(tmp_path)
-    pod._note_ping(None)
+    pod._note_ping(None, 0.0)
     assert pod.sick() is None
-    pod._note_ping("ConnectError")
+    pod._note_ping("ConnectError", 0.0)
     await asyncio.sleep(CONTACT_LOST_SECONDS - 1)
     assert pod.sick() is None
     await asyncio.sleep(1)
@@ -41,7 +41,7 @@ async def test_loss_and_return_of_contact_are_logged_once_each(
     pod = agent(tmp_path)
     with caplog.at_level(logging.INFO):
         for failure in (None, None, "HTTP 502", "HTTP 502", "HTTP 502", None, None):
-            pod._note_ping(failure)
+            pod._note_ping(failure, 0.0)
     assert caplog.messages == [
         "no contact with http://127.0.0.1:9: HTTP 502",
         "contact with http://127.0.0.1:9 again",
@@ -51,9 +51,11 @@ async def test_loss_and_return_of_contact_are_logged_once_each(
 async def test_before_anything_runs_the_pod_is_live_but_neither_started_nor_ready(tmp_path: Path) -> None:
     pod = agent(tmp_path)
     assert pod.unlive() == ()
-    assert pod.unstarted() == ("the runner does not run",)
-    assert "the server has not been reached yet" in pod.unready()
+    assert pod.unstarted() == ("Starting: the runner does not run",)
+    assert "Starting: the server has not been reached yet" in pod.unready()
     status = pod.status()
+    assert status["causes"] == [{"cause": "Starting", "message": "the runner does not run", "seconds": 0.0}]
+    assert status["lostSeconds"] == {}
     assert status["runnerVersion"] is None
     assert status["drain"] == {
         "phase": "running",

@@ -107,3 +107,24 @@ def test_a_missing_file_names_the_secret(tmp_path: Path) -> None:
 def test_only_an_origin_is_a_server(url: str) -> None:
     with pytest.raises(ValueError, match="must be an origin"):
         AgentConfig.model_validate(agent_config(url))
+
+
+def test_an_older_operators_pods_have_the_defaults_of_health(tmp_path: Path) -> None:
+    health = load(written(tmp_path, agent_config())).health
+    assert (health.contact_drain_seconds, health.deaf_tolerance_seconds, health.stall_tolerance_seconds) == (
+        45,
+        120,
+        600,
+    )
+    assert (health.refused_reports, health.scratch_bytes) == (3, None)
+
+
+def test_health_is_taken_field_by_field_and_unknown_ones_are_ignored(tmp_path: Path) -> None:
+    given = {"stallToleranceSeconds": 60, "scratchBytes": 1024, "ofTheNextRelease": 1}
+    health = load(written(tmp_path, agent_config(health=given))).health
+    assert (health.stall_tolerance_seconds, health.scratch_bytes, health.refused_reports) == (60, 1024, 3)
+
+
+@pytest.mark.parametrize("wrong", [{"refusedReports": 0}, {"stallToleranceSeconds": 0}, {"scratchBytes": -1}])
+def test_thresholds_that_make_no_sense_are_refused(tmp_path: Path, wrong: dict[str, int]) -> None:
+    assert "health." in str(refused(tmp_path, agent_config(health=wrong)))

@@ -25,10 +25,10 @@ def test_one_miss_is_weather_and_two_are_a_loss() -> None:
     contact = Contact(clock)
     contact.answered()
     assert contact.ok
-    contact.missed()
+    contact.missed(0.0)
     assert contact.ok
     clock.now = 10.0
-    contact.missed()
+    contact.missed(5.0)
     assert not contact.ok
     clock.now = 20.0
     assert contact.lost_seconds() == 20.0
@@ -39,11 +39,50 @@ def test_one_miss_is_weather_and_two_are_a_loss() -> None:
 
 def test_a_miss_at_the_start_is_no_contact() -> None:
     contact = Contact(Clock())
-    contact.missed()
+    contact.missed(0.0)
     assert contact.known
     assert not contact.ok
-    contact.missed()
+    contact.missed(0.0)
     assert not contact.ok
+
+
+def test_after_a_miss_the_next_question_comes_as_soon_as_the_last_one_has_had_its_time() -> None:
+    contact = Contact(Clock())
+    contact.answered()
+    assert contact.next_ping_after(100.0) == 110.0
+    contact.missed(110.0)
+    assert contact.next_ping_after(110.0) == 115.0
+
+
+@pytest.mark.parametrize("phase", [0.1, 5.0, 9.9])
+def test_a_cut_shows_within_25_seconds_at_whatever_moment_it_comes(phase: float) -> None:
+    clock = Clock()
+    contact = Contact(clock)
+    contact.answered()  # asked at 0, and cut in the meantime
+    asked_at = contact.next_ping_after(0.0)
+    while contact.ok:
+        clock.now = asked_at + module.TIMEOUT_SECONDS
+        contact.missed(asked_at)
+        asked_at = contact.next_ping_after(asked_at)
+    assert clock.now - phase <= 25.0
+    assert contact.lost_seconds() == 10.0
+
+
+def test_it_is_known_since_when_there_is_contact_without_a_break() -> None:
+    clock = Clock()
+    contact = Contact(clock)
+    assert contact.ok_seconds() == 0.0
+    clock.now = 3.0
+    contact.answered()
+    clock.now = 10.0
+    assert contact.ok_seconds() == 7.0
+    contact.missed(5.0)
+    assert contact.ok_seconds() == 7.0
+    contact.missed(10.0)
+    assert contact.ok_seconds() == 0.0
+    contact.answered()
+    clock.now = 12.0
+    assert contact.ok_seconds() == 2.0
 
 
 @pytest.mark.parametrize(

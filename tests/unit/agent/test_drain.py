@@ -5,12 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runnerpool_agent import drain as machine
-from runnerpool_agent.drain import Action, Cause, Drain, Facts, Phase, Step
+from runnerpool_agent.drain import Action, Cause, Drain, Facts, Handling, Phase, Step
 
 IDLE = Facts(now=100.0, alive=True, in_round=False)
 RUNNING = Drain()
 DRAINING = machine.order_drain(RUNNING, 100.0)
 ABORTING = machine.order_abort(RUNNING, 100.0)
+NOTHING = Handling()
+TOLD = Handling(told=True)
 
 
 def at(now: float, *, alive: bool = True, in_round: bool = False) -> Facts:
@@ -18,31 +20,30 @@ def at(now: float, *, alive: bool = True, in_round: bool = False) -> Facts:
 
 
 def test_without_an_order_nothing_is_done_whatever_the_runner_does() -> None:
-    assert machine.next_step(RUNNING, IDLE) == Step(action=Action.WAIT)
-    assert machine.next_step(RUNNING, replace(IDLE, alive=False)) == Step(action=Action.WAIT)
+    assert machine.next_step(RUNNING, NOTHING, IDLE) == Step(action=Action.WAIT)
+    assert machine.next_step(RUNNING, NOTHING, replace(IDLE, alive=False)) == Step(action=Action.WAIT)
 
 
 def test_a_drain_order_is_told_at_once_and_then_waited_for_without_end() -> None:
-    assert machine.next_step(DRAINING, IDLE).action is Action.TELL
-    told = machine.runner_told(DRAINING)
-    assert machine.next_step(told, at(1e6)) == Step(action=Action.WAIT, until=None)
-    assert machine.next_step(told, at(1e6, alive=False)).action is Action.END
+    assert machine.next_step(DRAINING, NOTHING, IDLE).action is Action.TELL
+    assert machine.next_step(DRAINING, TOLD, at(1e6)) == Step(action=Action.WAIT, until=None)
+    assert machine.next_step(DRAINING, TOLD, at(1e6, alive=False)).action is Action.END
 
 
 def test_a_runner_in_an_open_round_is_not_told_before_the_round_is_over() -> None:
-    step = machine.next_step(DRAINING, at(101, in_round=True))
+    step = machine.next_step(DRAINING, NOTHING, at(101, in_round=True))
     assert step == Step(action=Action.WAIT, until=100 + machine.DRAIN_ROUND_SECONDS)
-    assert machine.next_step(DRAINING, at(101)).action is Action.TELL
+    assert machine.next_step(DRAINING, NOTHING, at(101)).action is Action.TELL
 
 
 def test_a_round_that_never_ends_holds_the_drain_up_for_ten_seconds_only() -> None:
-    assert machine.next_step(DRAINING, at(110, in_round=True)).action is Action.TELL
+    assert machine.next_step(DRAINING, NOTHING, at(110, in_round=True)).action is Action.TELL
 
 
 def test_sigterm_drains_until_thirty_seconds_before_the_end_of_the_grace_period() -> None:
     drain = machine.order_terminate(RUNNING, 100, 600, None)
     assert drain.phase is Phase.DRAINING
-    assert machine.next_step(machine.runner_told(drain), IDLE) == Step(action=Action.WAIT, until=670)
+    assert machine.next_step(drain, TOLD, IDLE) == Step(action=Action.WAIT, until=670)
     assert machine.pass_time(drain, 669.9) is drain
     cut = machine.pass_time(drain, 670)
     assert (cut.phase, cut.cause) == (Phase.ABORTING, Cause.DEADLINE)
@@ -50,8 +51,8 @@ def test_sigterm_drains_until_thirty_seconds_before_the_end_of_the_grace_period(
 
 def test_an_open_round_does_not_hide_the_deadline() -> None:
     drain = machine.order_terminate(RUNNING, 100, 46, None)
-    assert machine.next_step(drain, at(110, in_round=True)).until == 116
-    assert machine.next_step(drain, at(100, in_round=True)).until == 110
+    assert machine.next_step(drain, NOTHING, at(110, in_round=True)).until == 116
+    assert machine.next_step(drain, NOTHING, at(100, in_round=True)).until == 110
 
 
 @pytest.mark.parametrize("grace", [0, 30, 44.9])
@@ -67,8 +68,7 @@ def test_sigterm_to_a_sick_pod_hands_jobs_back_at_once(drain: Drain, sick: Cause
 
 
 def test_sigterm_gives_a_running_drain_a_deadline() -> None:
-    drain = machine.order_terminate(machine.runner_told(DRAINING), 500, 600, None)
-    assert drain.told
+    drain = machine.order_terminate(DRAINING, 500, 600, None)
     assert drain.cause is Cause.DRAIN_ORDERED
     assert drain.abort_at == 1070
 
@@ -86,22 +86,29 @@ def test_a_drain_order_after_sigterm_changes_nothing() -> None:
 
 
 def test_an_abort_order_cuts_a_drain() -> None:
-    drain = machine.order_abort(machine.runner_told(DRAINING), 200)
+    drain = machine.order_abort(DRAINING, 200)
     assert drain.cause is Cause.ABORT_ORDERED
-    assert machine.next_step(drain, at(200)).action is Action.TERMINATE
+    assert machine.next_step(drain, NOTHING, at(200)).action is Action.TERMINATE
     assert machine.order_abort(drain, 300, Cause.UNREGISTERED) is drain
 
 
 def test_an_abort_waits_two_seconds_for_an_open_round() -> None:
-    assert machine.next_step(ABORTING, at(101, in_round=True)) == Step(action=Action.WAIT, until=102)
-    assert machine.next_step(ABORTING, at(102, in_round=True)).action is Action.TERMINATE
+    assert machine.next_step(ABORTING, NOTHING, at(101, in_round=True)) == Step(action=Action.WAIT, until=102)
+    assert machine.next_step(ABORTING, NOTHING, at(102, in_round=True)).action is Action.TERMINATE
 
 
 def test_a_runner_that_ignores_sigterm_is_killed_after_fifteen_seconds() -> None:
-    drain = machine.runner_terminated(ABORTING, 100)
-    assert machine.next_step(drain, at(114)) == Step(action=Action.WAIT, until=115)
-    assert machine.next_step(drain, at(115)).action is Action.KILL
-    assert machine.next_step(machine.runner_killed(drain), at(116)) == Step(action=Action.WAIT)
+    handling = Handling(terminated_at=100)
+    assert machine.next_step(ABORTING, handling, at(114)) == Step(action=Action.WAIT, until=115)
+    assert machine.next_step(ABORTING, handling, at(115)).action is Action.KILL
+    assert machine.next_step(ABORTING, replace(handling, killed=True), at(116)) == Step(action=Action.WAIT)
+
+
+def test_a_frozen_runner_is_killed_at_once_and_once() -> None:
+    frozen = replace(at(100, in_round=True), frozen=True)
+    assert machine.next_step(ABORTING, NOTHING, frozen).action is Action.KILL
+    assert machine.next_step(ABORTING, replace(NOTHING, killed=True), frozen).action is Action.WAIT
+    assert machine.next_step(DRAINING, TOLD, frozen).action is Action.WAIT
 
 
 orders = st.lists(
@@ -152,6 +159,6 @@ def test_once_ordered_there_is_always_something_to_do_or_to_wait_for(
         now += delay
         drain = _apply(machine.pass_time(drain, now), now, order, grace)
     drain = machine.pass_time(drain, now)
-    step = machine.next_step(drain, at(now, in_round=in_round))
+    step = machine.next_step(drain, NOTHING, at(now, in_round=in_round))
     assert step.action in {Action.TELL, Action.TERMINATE} or (step.until is not None and step.until > now)
-    assert machine.next_step(drain, at(now, alive=False)).action is Action.END
+    assert machine.next_step(drain, NOTHING, at(now, alive=False)).action is Action.END

@@ -2,167 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 
+from runnerpool_agent.causes import RestartCause
 from runnerpool_agent.drain import Cause, Phase
-from runnerpool_agent.ipc import IpcError, Moment, RunningJob
-from runnerpool_agent.jobs import Outcome
-from runnerpool_agent.lifecycle import MAX_RESTARTS, Lifecycle
 from runnerpool_agent.orders import Order
-from runnerpool_agent.runner_view import RunnerView
-from runnerpool_agent.termination import EndCause, Ending
+from runnerpool_agent.restarts import MAX_RESTARTS
+from runnerpool_agent.termination import EndCause
+from support.agent.played_life import CHECKING, SERVER, World, now
 
 pytestmark = pytest.mark.looptime
-
-SERVER = "https://video.example.org"
-CHECKING = f"[18:16:25.037] INFO (1): Checking available jobs on {SERVER}"
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-class Counts:
-    def job_started(self, job_type: str) -> None: ...
-
-    def job_ended(self, job_type: str, outcome: Outcome) -> None: ...
-
-
-class Runner:
-    """Process and IPC of one fake runner.
-
-    `heeds`: SIGTERM ends it; `answers`: it answers over IPC; `unheard`: said, but not yet read when a drain begins.
-    """
-
-    def __init__(self) -> None:
-        self.code: int | None = None
-        self.heeds = self.answers = True
-        self.registered = True
-        self.jobs: dict[str, str] = {}
-        self.told: list[float] = []
-        self.signals: list[tuple[str, float]] = []
-        self.unheard: list[str] = []
-        self.is_held = False
-        self._ended = asyncio.Event()
-        self._say: Callable[[str], None] = lambda _: None
-
-    # The process
-
-    async def run(self, on_line: Callable[[str], None]) -> int:
-        self._say = on_line
-        await self._ended.wait()
-        return 0
-
-    def terminate(self) -> None:
-        self.signals.append(("TERM", now()))
-        if self.heeds:
-            for uuid in self.jobs:
-                self.say(f"[18:16:25.037] INFO (1): Aborting job {uuid} on {SERVER} as the runner is stopping")
-            self.end(0)
-
-    def kill(self) -> None:
-        self.signals.append(("KILL", now()))
-        self.end(-9)
-
-    @asynccontextmanager
-    async def held(self) -> AsyncIterator[None]:
-        while self.unheard:
-            self.say(self.unheard.pop())
-        self.is_held = True
-        yield
-        self.is_held = False
-
-    # The IPC
-
-    async def list_jobs(self) -> tuple[RunningJob, ...]:
-        await self._answer()
-        return tuple(RunningJob(type=kind, uuid=uuid, progress=0, started_at=None) for uuid, kind in self.jobs.items())
-
-    async def is_registered(self) -> bool:
-        await self._answer()
-        return self.registered
-
-    async def graceful_shutdown(self, moment: Moment | None = None) -> None:
-        assert moment
-        async with moment:
-            assert self.is_held
-        await self._answer()
-        self.told.append(now())
-        if not self.jobs:
-            self.end(0)
-
-    async def close(self) -> None: ...
-
-    async def _answer(self) -> None:
-        await asyncio.sleep(0 if self.answers else 5)
-        if not self.answers:
-            raise IpcError("silent")
-
-    # What happens to it
-
-    def say(self, line: str) -> None:
-        self._say(line)
-
-    def begin(self, uuid: str, kind: str = "hls") -> None:
-        self.jobs[uuid] = kind
-        self.say(f"[18:16:25.037] INFO (1): [{SERVER}] Processing job of type {kind}: {uuid}")
-
-    def finish(self, uuid: str) -> None:
-        self.say(f"[18:16:25.037] INFO (1): [{SERVER}] Finished processing job of type {self.jobs.pop(uuid)}: {uuid}")
-        if self.told and not self.jobs:
-            self.end(0)
-
-    def end(self, code: int) -> None:
-        if self.code is None:
-            self.code = code
-            self._ended.set()
-
-
-class World:
-    """The ground of the lifecycle; `startable` False: no runner can be started."""
-
-    def __init__(self) -> None:
-        self.runners: list[Runner] = []
-        self.lines: list[str] = []
-        self.restarts: list[float] = []
-        self.startable = True
-        self.sickness: Cause | None = None
-        self.lifecycle: Lifecycle
-        self.task: asyncio.Task[Ending]
-
-    def begin(self) -> None:
-        self.lifecycle = Lifecycle(self, now, grace_seconds=600)
-        self.task = asyncio.create_task(self.lifecycle.run())
-
-    async def settle(self) -> None:
-        """A runner that has run for ten seconds."""
-        self.begin()
-        await asyncio.sleep(10)
-
-    @property
-    def runner(self) -> Runner:
-        return self.runners[-1]
-
-    async def start(self) -> tuple[Runner, RunnerView]:
-        if not self.startable:
-            raise FileNotFoundError(2, "No such file or directory", "peertube-runner")
-        self.runners.append(Runner())
-        return self.runner, RunnerView(self.runner, Counts(), now)
-
-    def print_line(self, level: int, text: str) -> None:
-        self.lines.append(text)
-
-    def restarted(self) -> None:
-        self.restarts.append(now())
-
-    def sick(self) -> Cause | None:
-        return self.sickness
-
-    async def ends(self) -> Ending:
-        return await self.task
 
 
 @pytest.fixture
@@ -361,6 +211,7 @@ async def test_a_runner_that_ends_by_itself_has_crashed_whatever_its_status(worl
     assert len(world.runners) == 2
     assert world.restarts == [11.0]
     assert world.lifecycle.drain.phase is Phase.RUNNING
+    assert world.causes == [RestartCause.CRASHED]
 
 
 async def test_the_fourth_crash_ends_the_pod(world: World) -> None:
@@ -450,5 +301,6 @@ async def test_when_the_agent_itself_fails_jobs_are_handed_back_first(world: Wor
 async def test_processes_that_could_not_be_ended_are_reported(world: World, caplog: pytest.LogCaptureFixture) -> None:
     await world.settle()
     with caplog.at_level(logging.INFO):
-        world.lifecycle._report_end(world.runner, 0, 2)
+        assert world.lifecycle.life
+        world.lifecycle._report_end(world.lifecycle.life, 0, 2)
     assert "2 processes of the runner could not be ended" in caplog.text

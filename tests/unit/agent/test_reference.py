@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from runnerpool_agent.__main__ import _parse
+from runnerpool_agent.causes import RestartCause, Trouble
 from runnerpool_agent.drain import Cause
 from runnerpool_agent.metrics import Metrics
 from runnerpool_agent.termination import EndCause
@@ -24,9 +25,13 @@ def test_every_metric_is_described_and_none_else() -> None:
 
 
 def test_every_cause_of_an_end_is_described_and_none_else() -> None:
-    # These two begin a drain, and end as Drained or RunnerFailed.
-    causes = {*EndCause, *Cause} - {Cause.DRAIN_ORDERED, Cause.TERMINATED}
-    assert rows(r"^\| \d \| `(\w+)`") == {str(cause) for cause in causes}
+    assert rows(r"^\| \d \| `(\w+)`") == {str(cause) for cause in {*EndCause, *Cause}}
+
+
+def test_every_cause_of_a_restart_and_every_trouble_is_described_with_what_is_done() -> None:
+    on_readiness_alone = {Trouble.STARTING, Trouble.DRAINING, Trouble.RETIRING}
+    words = {str(cause) for cause in {*RestartCause, *Trouble} - on_readiness_alone}
+    assert rows(r"^\| `([A-Z]\w*[a-z])` \|") == words
 
 
 def test_every_argument_is_described_with_its_default() -> None:

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from runnerpool_agent.jobs import JobLedger, Outcome
+from runnerpool_agent.jobs import JobEnd, JobLedger, Outcome
 from runnerpool_agent.runner_log import QUIET_SECONDS, RunnerLog
 
 SERVER = "https://video.example.org"
@@ -21,8 +21,11 @@ class World:
         self.now = 100.0
         self.starts: list[str] = []
         self.ends: list[tuple[str, Outcome]] = []
-        self.ledger = JobLedger(self.starts.append, lambda kind, outcome: self.ends.append((kind, outcome)))
+        self.ledger = JobLedger(self.starts.append, self._end, lambda: self.now)
         self.log = RunnerLog(clock=lambda: self.now, jobs=self.ledger)
+
+    def _end(self, end: JobEnd) -> None:
+        self.ends.append((end.type, end.outcome))
 
 
 @pytest.fixture
@@ -63,7 +66,57 @@ def test_a_failure_is_booked(world: World, line: str) -> None:
 def test_a_job_handed_back_is_booked(world: World) -> None:
     world.log.take(PROCESSING)
     world.log.take(f"[18:22:02.220] INFO (21002): Aborting job {UUID} on {SERVER} as the runner is stopping")
+    assert world.ledger.open[UUID].given_back
+    world.ledger.runner_ended(clean=True)
     assert world.ends == [("vod-hls-transcoding", Outcome.HANDED_BACK)]
+
+
+# As the official runner 0.6.0 prints the error of a refused call, but for the length.
+ANSWER = (
+    '      "message": "Expected status 204, got {}. \\nThe server responded: \\"{{}}\\".\\nYou may take a closer look",'
+)
+
+
+def test_the_answer_to_a_jobs_result_is_told_with_its_failure(world: World) -> None:
+    world.log.take(PROCESSING)
+    for line in ("[18:22:02.220] ERROR (21002): Cannot process job", "    err: {", ANSWER.format(413)):
+        world.log.take(line)
+    world.log.take("          Error: Expected status 204, got 500. ")
+    (end,) = world.ledger.take_ends(final=True)
+    assert end.status == 413
+
+
+def test_an_answer_in_another_record_belongs_to_no_failure(world: World) -> None:
+    world.log.take(PROCESSING)
+    world.log.take("[18:22:02.220] ERROR (21002): Cannot process job")
+    world.log.take("[18:22:02.221] ERROR (21002): Cannot abort job after error")
+    world.log.take(ANSWER.format(404))
+    (end,) = world.ledger.take_ends(final=True)
+    assert end.status is None
+
+
+def test_a_report_that_failed_by_a_fault_of_the_servers_is_no_refusal(world: World) -> None:
+    for status in (404, 500, 503):
+        world.log.take("[18:17:54.989] ERROR (21002): Cannot send job progress")
+        world.log.take(ANSWER.format(status))
+    assert world.log.refused_reports == 3
+    assert world.log.refusals.in_a_row(world.now, 60.0) == 1
+
+
+def test_a_jobs_token_is_taken_from_the_lines_about_its_input(world: World) -> None:
+    world.log.take(PROCESSING)
+    url = f"{SERVER}/api/v1/runners/jobs/{UUID}/files/videos/02870107-cf89-4af0-b05e-25f3f8d33157/max-quality"
+    world.log.take(f"[18:16:25.371] INFO (1): Downloaded input file {url} for job ptrjt-0a-1. Running web video …")
+    assert world.ledger.open[UUID].token == "ptrjt-0a-1"
+
+
+def test_it_is_known_how_long_a_round_lasts_and_when_the_last_one_began(world: World) -> None:
+    assert (world.log.round_seconds(), world.log.last_round) == (0.0, None)
+    world.log.take(CHECKING)
+    world.now = 140.0
+    assert (world.log.round_seconds(), world.log.last_round) == (40.0, 100.0)
+    world.log.take(NO_JOB)
+    assert (world.log.round_seconds(), world.log.last_round) == (0.0, 100.0)
 
 
 def test_the_end_of_registration_is_noticed(world: World) -> None:

@@ -1,0 +1,78 @@
+"""The ledger of work in vain: which jobs did not end well in this pod, how many seconds they cost, and why."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from runnerpool_agent.causes import LossCause
+from runnerpool_agent.jobs import JobEnd, Outcome
+
+KEPT = 8
+"""Jobs named in the termination message, of which Kubernetes keeps 4096 bytes."""
+_LONGEST_WORD = 64
+RECENT_SECONDS = 600.0
+REJECTED = frozenset({408, 413, 502, 504})
+"""What proxies answer to an upload that is too big or too slow for them; each costs the whole encode."""
+_NOT_OURS = frozenset({400, 403, 404})
+_FATES = {Outcome.FAILED: "failed", Outcome.HANDED_BACK: "handed_back", Outcome.LOST: "lost"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostWork:
+    """One job that did not end well."""
+
+    end: JobEnd
+    cause: LossCause
+
+    def page(self) -> dict[str, Any]:
+        """As it stands in the termination message."""
+        fate = _FATES[self.end.outcome]
+        # Both words come from the server, and must leave room for the others.
+        uuid, job_type = self.end.uuid[:_LONGEST_WORD], self.end.type[:_LONGEST_WORD]
+        return {"uuid": uuid, "type": job_type, "fate": fate, "seconds": round(self.end.seconds)}
+
+
+def cause_of(end: JobEnd, why_ended: LossCause) -> LossCause:
+    """Why this job was in vain, `why_ended` being why its runner was stopped or died."""
+    if end.outcome is not Outcome.FAILED:
+        return why_ended
+    if end.status in REJECTED:
+        return LossCause.UPLOAD_REJECTED
+    return LossCause.LOST_JOB if end.status in _NOT_OURS else LossCause.JOB_FAILED
+
+
+class Losses:
+    """All lost work of one pod, through all lives of its runner."""
+
+    def __init__(self, on_loss: Callable[[LossCause, float], None]) -> None:
+        self._on_loss = on_loss
+        self._jobs: deque[LostWork] = deque(maxlen=KEPT)
+        self._rejected_at: float | None = None
+        self._rejected_status: int | None = None
+        self.seconds: dict[LossCause, float] = {}
+
+    def book(self, end: JobEnd, why_ended: LossCause) -> None:
+        """A job has ended; one that ended well costs nothing."""
+        if end.outcome is Outcome.FINISHED:
+            return
+        cause = cause_of(end, why_ended)
+        if cause is LossCause.UPLOAD_REJECTED:
+            self._rejected_at, self._rejected_status = end.at, end.status
+        self._jobs.append(LostWork(end=end, cause=cause))
+        self.seconds[cause] = self.seconds.get(cause, 0.0) + end.seconds
+        self._on_loss(cause, end.seconds)
+
+    def rejected_lately(self, now: float) -> int | None:
+        """The HTTP status of the last rejected upload, if that was within ten minutes."""
+        if self._rejected_at is None or now - self._rejected_at > RECENT_SECONDS:
+            return None
+        return self._rejected_status
+
+    def jobs(self) -> tuple[LostWork, ...]:
+        """The last ones."""
+        return tuple(self._jobs)
+
+    def page(self) -> dict[str, float]:
+        """Seconds by cause, for `/status`."""
+        return {str(cause): round(seconds, 1) for cause, seconds in sorted(self.seconds.items())}

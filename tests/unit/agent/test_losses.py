@@ -1,0 +1,62 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from runnerpool_agent.causes import LossCause
+from runnerpool_agent.drain import Cause
+from runnerpool_agent.jobs import JobEnd, Outcome
+from runnerpool_agent.losses import KEPT, Losses, cause_of
+from runnerpool_agent.termination import Ending, ExitCode
+
+END = JobEnd(uuid="a", type="hls", outcome=Outcome.LOST, at=100.0, seconds=90.4)
+
+
+def losses() -> tuple[Losses, list[tuple[LossCause, float]]]:
+    told: list[tuple[LossCause, float]] = []
+    return Losses(lambda cause, seconds: told.append((cause, seconds))), told
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "cause"),
+    [
+        (Outcome.LOST, None, LossCause.HUNG),
+        (Outcome.HANDED_BACK, None, LossCause.HUNG),
+        (Outcome.FAILED, None, LossCause.JOB_FAILED),
+        (Outcome.FAILED, 500, LossCause.JOB_FAILED),
+        (Outcome.FAILED, 413, LossCause.UPLOAD_REJECTED),
+        (Outcome.FAILED, 404, LossCause.LOST_JOB),
+    ],
+)
+def test_a_loss_has_the_cause_of_its_runners_end_unless_the_job_itself_failed(
+    outcome: Outcome, status: int | None, cause: LossCause
+) -> None:
+    assert cause_of(replace(END, outcome=outcome, status=status), LossCause.HUNG) is cause
+
+
+def test_a_job_that_ended_well_costs_nothing() -> None:
+    ledger, told = losses()
+    ledger.book(replace(END, outcome=Outcome.FINISHED), LossCause.CRASHED)
+    assert (told, ledger.jobs(), ledger.page()) == ([], (), {})
+
+
+def test_seconds_add_up_by_cause() -> None:
+    ledger, told = losses()
+    ledger.book(END, LossCause.CRASHED)
+    ledger.book(replace(END, seconds=10), LossCause.CRASHED)
+    assert ledger.page() == {"RunnerCrashed": 100.4}
+    assert told == [(LossCause.CRASHED, 90.4), (LossCause.CRASHED, 10)]
+
+
+def test_the_last_eight_jobs_are_named_and_the_message_fits_into_what_kubernetes_keeps() -> None:
+    ledger, _ = losses()
+    for number in range(KEPT + 4):
+        ledger.book(replace(END, uuid=f"{number}" + "ü" * 500, type="x" * 500), LossCause.CRASHED)
+    ending = Ending(code=ExitCode.RUNNER_FAILED, cause=Cause.RUNNER_HUNG, message="\0" * 5000, jobs=ledger.jobs())
+    line = ending.line()
+    assert len(line.encode()) <= 4096
+    page = json.loads(line)
+    assert page["cause"] == "RunnerHung"
+    assert page["message"]
+    assert [job["uuid"][:2].rstrip("ü") for job in page["jobs"]] == [str(number) for number in range(4, KEPT + 4)]
+    assert {(job["fate"], job["seconds"]) for job in page["jobs"]} == {("lost", 90)}
