@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { promisify } from 'node:util'
 import { log } from './log.mjs'
-import { readRate } from './stand-in.mjs'
+import { hangs, readRate } from './stand-in.mjs'
 
 const NEEDED_ENCODERS = ['libx264', 'aac']
 const KEPT_ERROR_CHARACTERS = 2_000
@@ -51,6 +51,7 @@ export function ffmpeg ({ args, nice, seconds = 0, onProgress = () => {} }) {
   let errors = ''
 
   child.stdout.setEncoding('utf-8').on('data', text => {
+    if (hangs()) child.kill('SIGSTOP')
     const done = text.match(/^out_time_us=(\d+)$/m)
     if (done && seconds > 0) onProgress(Math.min(100, Math.round(Number(done[1]) / 10_000 / seconds)))
   })

@@ -6,7 +6,7 @@ import { SUPPORTED_JOB_TYPES } from './job-types.mjs'
 import { log } from './log.mjs'
 import { processJob } from './process-job.mjs'
 import { Registry } from './registry.mjs'
-import { secondLookMilliseconds } from './stand-in.mjs'
+import { isDeaf, isWedged, secondLookMilliseconds } from './stand-in.mjs'
 
 const MAX_ROUNDS_WITH_ERROR = 5
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGUSR1', 'SIGUSR2']
@@ -86,6 +86,7 @@ export class Runner {
   // Getting work. There is no timer: without a start, a connect, a push or a finished job, nobody looks.
 
   #lookSoon () {
+    if (isDeaf()) return
     this.#look().catch(err => log.error({ err }, 'Cannot check available jobs'))
   }
 
@@ -124,6 +125,7 @@ export class Runner {
   }
 
   async #request (server) {
+    if (isWedged()) await new Promise(() => {})
     const isSubset = this.#jobTypes.length !== SUPPORTED_JOB_TYPES.length
     const offered = await server.api.request(server.runnerToken, isSubset ? this.#jobTypes : undefined)
     if (offered.length === 0) log.debug(`No job available on ${server.url} for runner ${server.runnerName}`)

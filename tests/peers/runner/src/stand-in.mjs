@@ -1,4 +1,5 @@
 /** What only the stand-in knows: the switches that tests set in its environment. */
+import { closeSync, openSync } from 'node:fs'
 
 /** Divides the runner's own waits (heartbeat, second look), so that tests need not wait a minute. 1 = real time. */
 const clockDivisor = positiveNumber('STAND_IN_CLOCK_DIVISOR', 1)
@@ -11,6 +12,38 @@ export const heartbeatMilliseconds = 60_000 / clockDivisor
 
 /** Time between a look that found a job and the next one, while slots are free. */
 export const secondLookMilliseconds = 2_500 / clockDivisor
+
+/**
+ * Faults hold while the marker file can be made: for the first process that is given its path, and not for those that
+ * are started after it. Without a path they hold for every process.
+ */
+let faultsHold
+
+/** Hears no push, no connection and no end of a job: it looks for jobs once, at its start. */
+export const isDeaf = () => hasFault('STAND_IN_DEAF')
+
+/** Its first look for jobs gets no answer, ever. */
+export const isWedged = () => hasFault('STAND_IN_WEDGE')
+
+/** FFmpeg is stopped (SIGSTOP) once it has begun. */
+export const hangs = () => hasFault('STAND_IN_HANG')
+
+/** @param {string} name */
+function hasFault (name) {
+  return process.env[name] === '1' && (faultsHold ??= claimFaults())
+}
+
+function claimFaults () {
+  const marker = process.env.STAND_IN_FAULT_MARKER
+  if (!marker) return true
+
+  try {
+    closeSync(openSync(marker, 'wx'))
+    return true
+  } catch {
+    return false
+  }
+}
 
 /**
  * @param {string} name
