@@ -5,6 +5,7 @@ as long as it likes.
 """
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -149,7 +150,7 @@ class RecordingProxy:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_HEADERS}
         session = self._client()
         async with session.request(
-            request.method, self.target + request.path_qs, data=body, headers=headers, allow_redirects=False
+            request.method, self.target + request.path_qs, data=io.BytesIO(body), headers=headers, allow_redirects=False
         ) as answer:
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_HEADERS}
             return web.Response(status=answer.status, body=await answer.read(), headers=kept)

@@ -141,8 +141,8 @@ class Pod:
             raise AssertionError(f"the agent did not end; its log:\n{self.log}") from None
 
     @property
-    def termination(self) -> dict[str, str]:
-        message: dict[str, str] = json.loads((self.home / "termination-log").read_text(encoding="utf-8"))
+    def termination(self) -> dict[str, Any]:
+        message: dict[str, Any] = json.loads((self.home / "termination-log").read_text(encoding="utf-8"))
         return message
 
 

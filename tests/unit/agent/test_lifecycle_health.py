@@ -417,3 +417,40 @@ async def test_a_fault_in_what_watches_the_runner_is_a_fault_of_the_agent_and_ta
     with pytest.raises(ZeroDivisionError):
         await world.ends()
     assert [name for name, _ in world.runner.signals] == ["TERM"]
+
+
+# What is told meanwhile
+
+
+def told(world: World) -> list[str]:
+    assert world.lifecycle.life
+    return [finding.cause.value for finding in world.lifecycle.life.vitals.findings()]
+
+
+async def test_a_runner_that_is_well_is_told_of_with_no_cause(world: World) -> None:
+    await busy(world)
+    assert told(world) == []
+
+
+async def test_a_full_scratch_a_lost_job_and_a_wedge_are_told_while_another_job_is_finished(world: World) -> None:
+    await busy(world, "a", "b")
+    world.full = "1 MiB is free"
+    world.runner.say(CHECKING)
+    await asyncio.sleep(35)
+    assert told(world) == ["RunnerDeaf", "ScratchFull"]
+    world.ours = False
+    world.health = Health(refused_reports=1)
+    world.runner.say(REFUSED)
+    world.runner.jobs["c"] = "hls"  # in the runner's list, with no start in the log: nobody can ask about it
+    await asyncio.sleep(10)
+    assert told(world) == ["RunnerDeaf", "LostJob", "ScratchFull"]
+
+
+async def test_a_hung_runner_is_told_of_until_it_has_ended(world: World) -> None:
+    await busy(world)
+    world.runner.heeds = False
+    world.works = False
+    while not world.runner.signals:  # noqa: ASYNC110 - virtual time
+        await asyncio.sleep(1)
+    assert told(world) == ["RunnerHung"]
+    assert (await world.ends()).cause is Cause.RUNNER_HUNG
