@@ -51,7 +51,6 @@ class LossCause(StrEnum):
     UNHEALTHY = "Unhealthy"
     ABORT_ORDERED = "AbortOrdered"
     DEADLINE = "DrainDeadline"
-    AGENT_FAILED = "AgentFailed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -159,14 +159,14 @@ class Lifecycle:
         The official runner is told nothing of its death: the server would wait for its watchdog.
         """
         ledger, clean = life.view.ledger, life.process.code == 0
-        for uuid, job in ledger.orphans(clean=clean).items():
-            reason = f"the runner was stopped or died ({self._why_lost(life)})"
-            if (
-                job.token is not None
-                and self._ground.has_contact()
-                and await self._ground.hand_back(uuid, job.token, reason)
-            ):
-                ledger.reclaimed(uuid)
+        reason = f"the runner was stopped or died ({self._why_lost(life)})"
+        tokens = {uuid: job.token for uuid, job in ledger.orphans(clean=clean).items() if job.token is not None}
+        if tokens and self._ground.has_contact():
+            # All at once: a pod that has to end has little time left.
+            calls = (self._ground.hand_back(uuid, token, reason) for uuid, token in tokens.items())
+            for uuid, taken in zip(tokens, await asyncio.gather(*calls), strict=True):
+                if taken:
+                    ledger.reclaimed(uuid)
         lost = ledger.runner_ended(clean=clean)
         self._book(life, final=True)
         return lost
