@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Writes the three lock files (exact versions, hashes, no index addresses) from the ranges in pyproject.toml.
+# Writes the lock files (exact versions, hashes, no index addresses) from the ranges in pyproject.toml, and of one peer.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-compile() { # extra-or-group arguments, output
+compile() { # output, input and its extras or groups
     .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-        --no-header --no-annotate pyproject.toml "${@:2}" --output-file "$1"
+        --no-header --no-annotate "${@:2}" --output-file "$1"
 }
-compile operator/requirements.txt --extra operator
-compile runner_image/requirements.txt --extra agent
-compile tests/requirements.txt --extra operator --extra agent --group dev
+compile operator/requirements.txt pyproject.toml --extra operator
+compile runner_image/requirements.txt pyproject.toml --extra agent
+compile tests/requirements.txt pyproject.toml --extra operator --extra agent --group dev
+compile tests/peers/connector/requirements.txt tests/peers/connector/requirements.in

@@ -15,7 +15,12 @@ import yaml
 import runnerpool
 from support.packaging.paths import CHART, ROOT
 
-LOCKS = ["operator/requirements.txt", "runner_image/requirements.txt", "tests/requirements.txt"]
+LOCKS = [
+    "operator/requirements.txt",
+    "runner_image/requirements.txt",
+    "tests/requirements.txt",
+    "tests/peers/connector/requirements.txt",
+]
 
 
 @pytest.mark.parametrize("folder", ["operator", "runner_image"])
