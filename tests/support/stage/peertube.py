@@ -74,15 +74,17 @@ def start_peertube(
     *,
     version: str = "8.2",
     authority: PrivateCa | None = None,
+    clock_divisor: float = 1.0,
     outlives_starter: bool = False,
 ) -> PeerTube:
-    """Start a server with its watchdog on, in real time.
+    """Start a server with its watchdog on.
 
     Args:
         address: where it listens, and its name for all.
         directory: its files, its password and its log; made if need be.
         version: which PeerTube it simulates: 6.3 or 8.2.
         authority: signs its certificate, and it serves HTTPS; None: plain HTTP.
+        clock_divisor: its watchdog runs so much faster; 1 is real time.
         outlives_starter: it stands until somebody stops it.
 
     Raises:
@@ -100,6 +102,7 @@ def start_peertube(
     command = ["env", f"PYTHONPATH={_TESTS}", sys.executable, "-m", "peers.peertube"]
     command += [f"--listen={address}:{port}", f"--public-url={url}"]
     command += [f"--data-dir={directory / 'data'}", f"--password-file={password_file}", f"--peertube={version}"]
+    command += [f"--clock-divisor={clock_divisor}"]
     if authority is not None:
         files = authority.files(directory / "tls", [address])
         command += [f"--tls-cert={files.certificate}", f"--tls-key={files.key}"]
@@ -113,10 +116,15 @@ def start_peertube(
 
 @contextmanager
 def running_peertube(
-    address: str, directory: Path, *, version: str = "8.2", authority: PrivateCa | None = None
+    address: str,
+    directory: Path,
+    *,
+    version: str = "8.2",
+    authority: PrivateCa | None = None,
+    clock_divisor: float = 1.0,
 ) -> Iterator[PeerTube]:
     """A server for as long as the block runs; the arguments are those of `start_peertube`."""
-    server = start_peertube(address, directory, version=version, authority=authority)
+    server = start_peertube(address, directory, version=version, authority=authority, clock_divisor=clock_divisor)
     try:
         yield server
     finally:

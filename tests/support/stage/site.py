@@ -108,7 +108,13 @@ class Site:
 
 @contextmanager
 def site(
-    observer: Observer, reader: KubeReader, directory: Path, *, version: str = "8.2", private_ca: bool = False
+    observer: Observer,
+    reader: KubeReader,
+    directory: Path,
+    *,
+    version: str = "8.2",
+    private_ca: bool = False,
+    clock_divisor: float = 1.0,
 ) -> Iterator[Site]:
     """A place that is gone when the block ends, and under observation as long as there is something to see.
 
@@ -118,6 +124,7 @@ def site(
         directory: For the server's files.
         version: Which PeerTube is simulated.
         private_ca: It serves HTTPS, by a certificate that only the pool's CA bundle vouches for.
+        clock_divisor: The server's watchdog runs so much faster; 1 is real time.
     """
     cluster = observer.cluster
     namespace = f"media-{secrets.token_hex(3)}"
@@ -126,7 +133,11 @@ def site(
     try:
         with (
             running_peertube(
-                cluster.gateway_address, directory / namespace, version=version, authority=authority
+                cluster.gateway_address,
+                directory / namespace,
+                version=version,
+                authority=authority,
+                clock_divisor=clock_divisor,
             ) as server,
             observer.watching(namespace, server),
         ):
