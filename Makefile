@@ -102,8 +102,12 @@ test: lint ## Everything: gates, then all levels of test, then coverage
 	@$(BIN)/python -m support.reliability render
 	@$(MAKE) --no-print-directory coverage
 
+.PHONY: chaos
+chaos: setup testbed ## Random faults on a real node, in real time (CHAOS_MINUTES=10, CHAOS_SEED)
+	@$(BIN)/python -m pytest tests/chaos --capture=no $(PYTEST_ARGS)
+
 .PHONY: soak
-soak: SOAK := RUNNERPOOL_SOAK=1 $(BIN)/python -m pytest tests/soak tests/faults tests/bench
+soak: SOAK := RUNNERPOOL_SOAK=1 $(BIN)/python -m pytest tests/soak tests/faults tests/bench tests/e2e tests/chaos
 soak: setup testbed ## Tests that take long, in real time; writes docs/soak.md
 	@rm -rf build/soak
 	@$(SOAK) -m "soak and not (e2e or bench)" --numprocesses=4 --dist=loadgroup $(PYTEST_ARGS)
