@@ -21,6 +21,7 @@ from support.cluster.local import LocalCluster
 from support.observer.observer import Observer, observe
 from support.observer.records import Invariant
 from support.reliability.case import Case
+from support.stage.errors import StageError
 from support.stage.kube import KubeReader
 from support.stage.operator import Operator
 from support.stage.pools import WEB_VIDEO
@@ -105,10 +106,17 @@ LIGHT: Mapping[str, Sickness] = {
 
 @dataclass(slots=True, kw_only=True)
 class Ward:
-    """All patients, by what they have; `over` ends a harm."""
+    """All patients, by what they have; `over` ends a harm. Whom it could not be done to has a test that fails for it."""
 
     patients: dict[str, Patient] = field(default_factory=dict)
     harmed: dict[str, ExitStack] = field(default_factory=dict)
+    unharmed: dict[str, StageError] = field(default_factory=dict)
+
+    def visit(self, name: str) -> Patient:
+        """Raises StageError: the harm could not be done."""
+        if name in self.unharmed:
+            raise self.unharmed[name]
+        return self.patients[name]
 
     def over(self, name: str) -> None:
         self.harmed[name].close()
@@ -160,7 +168,10 @@ def _harm(ward: Ward, name: str, sickness: Sickness, stack: ExitStack) -> None:
     patient = ward.patients[name]
     ward.harmed[name] = own = stack.enter_context(ExitStack())
     patient.harmed = time.time()
-    own.enter_context(contextmanager(sickness.harm)(patient))
+    try:
+        own.enter_context(contextmanager(sickness.harm)(patient))
+    except StageError as error:
+        ward.unharmed[name] = error
 
 
 def _leave(ward: Ward) -> None:
@@ -182,7 +193,7 @@ def _cases(sicknesses: Mapping[str, Sickness]) -> list[object]:
 def test_a_pod_that_fails_is_told_of_by_condition_event_and_metric_and_its_queue_is_served_again(
     ward: Ward, case: Case, name: str
 ) -> None:
-    patient, sickness = ward.patients[name], SICKNESSES[name]
+    patient, sickness = ward.visit(name), SICKNESSES[name]
     reason, seconds = patient.await_shown(sickness.reasons, within=sickness.within)
     case.told(reason, seconds)
     patient.await_event(reason)
@@ -200,7 +211,7 @@ def test_a_pod_that_fails_is_told_of_by_condition_event_and_metric_and_its_queue
 
 @pytest.mark.parametrize("name", _cases(LIGHT))
 def test_what_an_agent_heals_by_itself_costs_no_pod_and_stands_in_its_ledger(ward: Ward, case: Case, name: str) -> None:
-    patient, sickness = ward.patients[name], LIGHT[name]
+    patient, sickness = ward.visit(name), LIGHT[name]
     (cause,) = sickness.reasons
     left = max(1.0, patient.harmed + sickness.within - time.time())
     until(lambda: cause in lost_seconds(patient), f"{cause} in the ledger of {patient.pod}", seconds=left,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from support.chaos import node, packets, processes
-from support.chaos.patient import Patient
+from support.chaos.patient import Patient, is_ready
 from support.chaos.processes import Part
 from support.cluster.local import LocalCluster
 from support.stage.pools import POOL_KIND
@@ -53,7 +53,17 @@ def cancelled(patient: Patient) -> Iterator[None]:
 
 
 def given_to_another(patient: Patient) -> Iterator[None]:
-    """The job: the pod is cut off until the server has taken the job back and another pod has it."""
+    """The job: the pod is cut off until the server has taken the job back and another pod has it.
+
+    The other one is ordered beforehand: a pod that is cut off still counts as one that may take the job.
+    """
+    _patch(patient, '{"spec": {"scaling": {"minReplicas": 2}}}')
+    until(
+        lambda: sum(map(is_ready, patient.site.reader.pods(patient.site.namespace))) >= 2,
+        "a second ready pod",
+        seconds=_ANOTHER_SECONDS,
+        evidence=patient.site.describe,
+    )
     with packets.dropped(patient.way):
         until(
             lambda: patient.site.holders().get(patient.job, patient.pod) != patient.pod,
