@@ -106,7 +106,7 @@ LIGHT: Mapping[str, Sickness] = {
 
 @dataclass(slots=True, kw_only=True)
 class Ward:
-    """All patients, by what they have; `over` ends a harm. Whom it could not be done to has a test that fails for it."""
+    """All patients, by what they have; `over` ends a harm. One that could not be done fails the test that visits."""
 
     patients: dict[str, Patient] = field(default_factory=dict)
     harmed: dict[str, ExitStack] = field(default_factory=dict)
