@@ -23,6 +23,7 @@ from runnerpool.planning.plan import (
     Unregister,
 )
 from runnerpool.planning.planner import plan
+from runnerpool.planning.queue import QueueKnown
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod, RunnerRow
 from support.builders import make_pod
 
@@ -73,7 +74,10 @@ def lived_on(snapshot: PoolSnapshot, by: timedelta) -> PoolSnapshot:
     )
     gone = {pod.name for pod in snapshot.pods} - {pod.name for pod in pods}
     held = Counter({name: jobs for name, jobs in snapshot.queue.held.items() if name not in gone})
-    return replace(snapshot, now=now, pods=pods, queue=replace(snapshot.queue, held=held, pending_since={}))
+    queue = replace(snapshot.queue, held=held)
+    if isinstance(queue, QueueKnown):
+        queue = replace(queue, pending_since={})
+    return replace(snapshot, now=now, pods=pods, queue=queue)
 
 
 def apply(snapshot: PoolSnapshot, step: Step) -> PoolSnapshot:

@@ -153,10 +153,8 @@ class Actor:
                 )  # fmt: skip
             case Mark():
                 await self._cluster.mark_pod(self._pool.namespace, step.pod, step.uid, evictable=step.evictable)
-            case Remove():
+            case Remove() | ForceDelete():
                 await self._remove(step)
-            case ForceDelete():
-                await self._remove(step, force=True)
             case Discard():
                 await self._discard(step)
             case Stop():
@@ -175,7 +173,7 @@ class Actor:
             if row.name == step.pod and self._is_ours(row):
                 await self._link.delete_runner(row.id)
 
-    async def _remove(self, step: Remove | ForceDelete, *, force: bool = False) -> None:
+    async def _remove(self, step: Remove | ForceDelete) -> None:
         """Row first, pod last: the pod is the record that the row is looked for by.
 
         And a runner on a lost node that has no row any more does no harm when the node comes back.
@@ -190,7 +188,7 @@ class Actor:
                 if step.reason in _CAUSES:
                     self._tell_credited_job(row.name)
                 await self._link.delete_runner(row.id)
-        await self._cluster.delete_pod(self._pool.namespace, step.pod, step.uid, force=force)
+        await self._cluster.delete_pod(self._pool.namespace, step.pod, step.uid, force=isinstance(step, ForceDelete))
 
     def _is_ours(self, row: RunnerAccount) -> bool:
         """It bears this pool's mark: a pod whose name somebody has taken on the server was never registered."""
