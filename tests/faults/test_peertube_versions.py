@@ -149,7 +149,7 @@ def test_runners_that_go_with_their_registration_token_are_told_replaced_and_the
     old.server.client.delete_registration_tokens()
     case.begins()
 
-    told = case.tells("PodFailed", condition="RunnersHealthy", within=30)
+    told = case.tells("RunnerUnregistered", condition="RunnersHealthy", within=30)
 
     assert "unregistered" in told["message"].lower()
     case.cured()

@@ -23,13 +23,15 @@ from support.faults.wrong_clock import wrong_clock
 from support.observer.records import Invariant
 from support.reliability.case import Case
 from support.soak.switch import SOAKING
-from support.stage.pools import WEB_VIDEO
+from support.stage.pools import POOL_KIND, WEB_VIDEO
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 # The rules of the election, and what a start of kopf's watches and a first pass take besides.
 _LEASE, _RENEW_DEADLINE = 15.0, 10.0
-_ACTS_WITHIN = 20.0
+# Side by side with seven other tests on two cores, starts and passes take as long again.
+_CROWDED = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 4
+_ACTS_WITHIN = 45.0 if _CROWDED else 20.0
 _LEADS_AFTER_RELEASE = 3.0
 _FROZEN = 30.0
 
@@ -199,9 +201,6 @@ def test_two_that_act_at_once_on_20_pools_never_make_more_pods_than_the_cap(
     why = "two operators write each other's status, and register each other's runners anew"
     told = (Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, Invariant.NO_SPIN, Invariant.QUIET)
     faults.observer.suspend(*told, because=why)
-    # Not promised for two that act at once (docs/limits.md): a deletion is bound to the UID, not to the version.
-    why = "one discards a gated pod while the other takes its gate off: it runs, with no job in hand"
-    faults.observer.suspend(Invariant.WORK_IS_SAFE, because=why)
     names = [faults.pool(f"pool-{number}", scaling={"maxReplicas": _CAP}) for number in range(_POOLS)]
     with second_replica(faults) as second:
         both = (first_replica(faults), second)
@@ -212,9 +211,8 @@ def test_two_that_act_at_once_on_20_pools_never_make_more_pods_than_the_cap(
         assert min(made) > 0
         refused = sum(record.status == 409 for replica in both for record in replica.writes())
     counted |= {"pods made by either": sum(made), "writes refused for the other's sake": refused}
-    for name in names:
-        faults.change_pool(name, scaling={"minReplicas": 0})
     begin = time.monotonic()
+    faults.kubectl("delete", POOL_KIND, "--all", "--wait=false")
     faults.until(lambda: not faults.leftovers(), "the end of all pods when one is left to act", within=90)
     case.healed(time.monotonic() - begin)
 

@@ -54,6 +54,7 @@ class FakeCluster:
         self.status_writes: list[Mapping[str, Any]] = []
         self.calls: list[str] = []
         self.forced: list[str] = []
+        self.deleted_versions: dict[str, str] = {}
         self.fail: dict[str, BaseException] = {}
         self.refuse: dict[str, BaseException] = {}
         self.hide_once = False
@@ -109,7 +110,7 @@ class FakeCluster:
         self._called("order_drain")
         annotations = self._pod(name, uid)["metadata"].setdefault("annotations", {})
         annotations[names.ANNOTATION_DRAIN] = order
-        annotations[names.ANNOTATION_DRAIN_SINCE] = format_time(since)
+        annotations[names.since_annotation(order)] = format_time(since)
         annotations[names.ANNOTATION_DRAIN_REASON] = str(reason)
 
     async def mark_pod(self, namespace: str, name: str, uid: str, *, evictable: bool) -> None:
@@ -124,6 +125,8 @@ class FakeCluster:
         self._called("delete_pod")
         if force:
             self.forced.append(name)
+        if version:
+            self.deleted_versions[name] = version
         if name in self.pods:
             self._pod(name, uid)
             del self.pods[name]

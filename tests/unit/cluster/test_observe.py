@@ -226,3 +226,11 @@ def test_the_scheduler_tells_why_a_pod_fits_nowhere(condition, told):
     found = seen(pod(status={"phase": "Pending", "conditions": [{"type": "PodScheduled", **condition}]}))
 
     assert found.unschedulable == told
+
+
+def test_the_time_of_an_abort_is_its_own():
+    order = {names.ANNOTATION_DRAIN: "abort", names.ANNOTATION_DRAIN_SINCE: "2026-11-23T11:00:00Z"}
+
+    assert seen(pod(annotations=order)).drain_since is None
+    found = seen(pod(annotations=order | {names.ANNOTATION_ABORT_SINCE: "2026-11-23T12:00:00Z"}))
+    assert found.drain_since == datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -17,7 +17,9 @@ LABEL_POOL = f"{GROUP}/pool"
 ANNOTATION_DRAIN = f"{GROUP}/drain"
 """The order to the agent, read from a downward-API file. Any text: drain; `abort`: hand the jobs back now."""
 ANNOTATION_DRAIN_SINCE = f"{GROUP}/drain-since"
-"""When the order was given, RFC 3339: what `drainTimeoutSeconds` counts from, whatever restarts meanwhile."""
+"""When the drain was ordered, RFC 3339: what `drainTimeoutSeconds` counts from, whatever restarts meanwhile."""
+ANNOTATION_ABORT_SINCE = f"{GROUP}/abort-since"
+"""When the drain was turned into an abort, or an abort was ordered outright."""
 ANNOTATION_DRAIN_REASON = f"{GROUP}/drain-reason"
 """Why the operator gave the order, in a word of the list of reasons."""
 ANNOTATION_OVERRIDE = f"{GROUP}/override"
@@ -43,6 +45,11 @@ RUNNER_CONTAINER = "runner"
 
 MAX_POOL_NAME_LENGTH = 40
 _UID_LENGTH = 5
+
+
+def since_annotation(order: str) -> str:
+    """Where the time of an order stands."""
+    return ANNOTATION_ABORT_SINCE if order == ABORT_ORDER else ANNOTATION_DRAIN_SINCE
 
 
 def pod_name(pool: str, uid: str, ordinal: int) -> str:

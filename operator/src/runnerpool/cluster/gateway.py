@@ -88,7 +88,7 @@ class ClusterGateway:
         """Annotate the pod with the order, its time, and why."""
         annotations = {
             names.ANNOTATION_DRAIN: order,
-            names.ANNOTATION_DRAIN_SINCE: format_time(since),
+            names.since_annotation(order): format_time(since),
             names.ANNOTATION_DRAIN_REASON: str(reason),
         }
         # The uid in the body is a precondition: the API server answers 409 if it is another pod by now.

@@ -34,7 +34,7 @@ def _runner_pod(item: Mapping[str, Any], pool: str, uid: str) -> RunnerPod | Non
     if ordinal is None:
         return None
     annotations = metadata.get("annotations") or {}
-    stage = _stage(spec, status)
+    stage, order = _stage(spec, status), annotations.get(names.ANNOTATION_DRAIN, "")
     ending = read_ending(status) if stage is PodStage.ENDED else _NOT_ENDED
     return RunnerPod(
         name=metadata["name"],
@@ -44,8 +44,8 @@ def _runner_pod(item: Mapping[str, Any], pool: str, uid: str) -> RunnerPod | Non
         created=parse_time(metadata.get("creationTimestamp")) or datetime.now(UTC),
         stage=stage,
         ready_since=_ready_since(status) if stage is PodStage.READY else None,
-        drain_order=annotations.get(names.ANNOTATION_DRAIN) or None,
-        drain_since=parse_time(annotations.get(names.ANNOTATION_DRAIN_SINCE)),
+        drain_order=order or None,
+        drain_since=parse_time(annotations.get(names.since_annotation(order))),
         deleting="deletionTimestamp" in metadata,
         succeeded=status.get("phase") == "Succeeded",
         end=ending.text,

@@ -165,30 +165,36 @@ class Actor:
                 raise AssertionError(step)  # sorted out by carry_out
 
     async def _discard(self, step: Discard) -> None:
-        """Pod first, as it was seen: another operator may be letting it go to work just now. A row left is a ghost."""
-        if self._link is None:
-            raise ClusterError(Reason.WAITING_FOR_SERVER, f"pod {step.pod} stays until its runner can be unregistered")
+        """Pod first, as it was seen: another operator may be letting it go to work just now. A row left is a ghost.
+
+        But not before the server has told which rows there are: the pod is the record that its row is looked for by.
+        """
+        link, rows = await self._rows_of(step.pod)
         await self._cluster.delete_pod(self._pool.namespace, step.pod, step.uid, version=step.version)
-        for row in self._link.rows or ():
-            if row.name == step.pod and self._is_ours(row):
-                await self._link.delete_runner(row.id)
+        for row in rows:
+            await link.delete_runner(row.id)
 
     async def _remove(self, step: Remove | ForceDelete) -> None:
         """Row first, pod last: the pod is the record that the row is looked for by.
 
         And a runner on a lost node that has no row any more does no harm when the node comes back.
         """
-        if self._link is None:
-            raise ClusterError(Reason.WAITING_FOR_SERVER, f"pod {step.pod} stays until its runner can be unregistered")
-        rows = self._link.rows
-        if rows is None or all(row.name != step.pod for row in rows):
-            rows = await self._link.refresh_rows()
+        link, rows = await self._rows_of(step.pod)
         for row in rows:
-            if row.name == step.pod and self._is_ours(row):
-                if step.reason in _CAUSES:
-                    self._tell_credited_job(row.name)
-                await self._link.delete_runner(row.id)
-        await self._cluster.delete_pod(self._pool.namespace, step.pod, step.uid, force=isinstance(step, ForceDelete))
+            if step.reason in _CAUSES:
+                self._tell_credited_job(row.name)
+            await link.delete_runner(row.id)
+        force = isinstance(step, ForceDelete)
+        await self._cluster.delete_pod(self._pool.namespace, step.pod, step.uid, force=force)
+
+    async def _rows_of(self, pod: str) -> tuple[ServerLink, list[RunnerAccount]]:
+        """The way to the server, and our rows of this pod: as known, else as the server tells now."""
+        if self._link is None:
+            raise ClusterError(Reason.WAITING_FOR_SERVER, f"pod {pod} stays until its runner can be unregistered")
+        rows = self._link.rows
+        if rows is None or all(row.name != pod for row in rows):
+            rows = await self._link.refresh_rows()
+        return self._link, [row for row in rows if row.name == pod and self._is_ours(row)]
 
     def _is_ours(self, row: RunnerAccount) -> bool:
         """It bears this pool's mark: a pod whose name somebody has taken on the server was never registered."""

@@ -38,7 +38,7 @@ class RunnerPod:
         created: `metadata.creationTimestamp`.
         ready_since: Last transition of the Ready condition to True; None unless the stage is READY.
         drain_order: Value of the drain annotation (`drain`, `abort` or any text); None if not ordered.
-        drain_since: When the drain was ordered; None if not ordered or unreadable.
+        drain_since: When the present order was given; None if there is none, or it does not say.
         deleting: `metadata.deletionTimestamp` is set.
         succeeded: For an ended pod: its phase is Succeeded.
         end: For an ended pod: how its container ended, for people; "" if nobody told.
