@@ -137,7 +137,7 @@ def test_a_pod_applied_by_hand_transcodes_and_drains(
     pod.kubectl("annotate", "pod", NAME, "runnerpool.dev/drain=by hand")
     phase, code, message = pod.end()
     assert (phase, code) == ("Succeeded", 0)
-    assert message == {"cause": "Drained", "message": "DrainOrdered: nothing left in hand"}
+    assert message == {"cause": "Drained", "message": "DrainOrdered: nothing left in hand", "jobs": []}
     told = server.client.statistics()
     assert (told.aborts, told.reclaims, told.errors, told.orphans) == (0, 0, 0, ())
 

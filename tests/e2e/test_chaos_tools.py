@@ -50,7 +50,7 @@ class Scene:
 
     def await_greetings(self) -> None:
         before = self.server.heard
-        until(lambda: self.server.heard > before + 2, "greetings", seconds=15)
+        until(lambda: self.server.heard > before + 2, "greetings", seconds=60)  # TCP backs off
 
 
 @pytest.fixture

@@ -34,7 +34,20 @@ def test_a_pool_tells_its_story_in_one_line(here: Site) -> None:
     [
         ("trp.spec.scaling", ["idleSeconds", "idleSlots", "lookAhead", "maxReplicas", "minReplicas"]),
         ("trp.spec.runner", ["concurrency", "ffmpeg", "image", "resources", "scratch"]),
-        ("trp.spec.lifecycle", ["deletionPolicy", "drainTimeoutSeconds", "evictionGraceSeconds"]),
+        (
+            "trp.spec.lifecycle",
+            [
+                "deafToleranceSeconds",
+                "deletionPolicy",
+                "drainTimeoutSeconds",
+                "evictionGraceSeconds",
+                "lostPods",
+                "maxUnhealthyPercent",
+                "stallToleranceSeconds",
+                "startupDeadlineSeconds",
+                "unreadyToleranceSeconds",
+            ],
+        ),
     ],
 )
 def test_every_field_is_explained(operator: Operator, field: str, fields: list[str]) -> None:

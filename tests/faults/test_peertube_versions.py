@@ -11,7 +11,7 @@ from peers.peertube.profile import AUDIO_MERGE, HLS, PEERTUBE_6_3, STUDIO
 from support.faults.api_request import POD_CREATES
 from support.faults.process_usage import MIB, resident_bytes
 from support.faults.script import FOREVER, Script
-from support.faults.stage import FaultStage
+from support.faults.stage import FaultStage, is_unfinished
 from support.faults.staging import StageMaker
 from support.reliability.case import Case
 from support.stage.pools import WEB_VIDEO
@@ -153,7 +153,8 @@ def test_runners_that_go_with_their_registration_token_are_told_replaced_and_the
 
     assert "unregistered" in told["message"].lower()
     case.cured()
-    old.until(lambda: not before & set(old.pod_names()), "the end of all old pods", within=_WORK_SECONDS)
+    # They stay for their logs, but their runners do not come back.
+    old.until(lambda: not before & set(old.pod_names(is_unfinished)), "the end of all old pods", within=_WORK_SECONDS)
     # The jobs in hand are the server's: its watchdog takes them back.
     old.until(lambda: all_done(old), "the end of all jobs", within=_WORK_SECONDS)
     case.heals(within=_WORK_SECONDS)

@@ -216,6 +216,11 @@ def is_ready(pod: Json) -> bool:
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
+def is_unfinished(pod: Json) -> bool:
+    """Failed pods may stay for their logs."""
+    return pod["status"].get("phase") not in {"Succeeded", "Failed"}
+
+
 def is_ungated(pod: Json) -> bool:
     return not pod["spec"].get("schedulingGates")
 

@@ -69,6 +69,14 @@ def test_after_a_server_was_away_for_all_the_tolerance_begins_anew():
     assert told_to_go(make_snapshot(queue, pods, known_since=ago(60))) == {pod_called(1): "Unready"}
 
 
+def test_however_short_the_tolerance_pods_are_given_time_to_notice_that_their_server_is_back():
+    pool = make_pool(lifecycle={"unreadyToleranceSeconds": 5})
+    queue, pods = known(0, held={1: 1}), [unready(1, 600)]
+
+    assert told_to_go(make_snapshot(queue, pods, known_since=ago(29), pool=pool)) == {}
+    assert told_to_go(make_snapshot(queue, pods, known_since=ago(30), pool=pool)) == {pod_called(1): "Unready"}
+
+
 def test_a_pod_on_a_lost_node_is_replaced_after_the_tolerance():
     pod = make_pod(1, STARTING, started=True, unready_since=ago(60), lost_since=ago(60))
 

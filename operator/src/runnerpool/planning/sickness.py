@@ -11,6 +11,8 @@ from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
 
 HICCUP = timedelta(seconds=10)
 """Not ready for no longer than this is no sign of anything."""
+NOTICED_AFTER = timedelta(seconds=30)
+"""Until every pod must have noticed that its server is back: a ping that hangs, the next one, a probe, a status."""
 UNSCHEDULABLE_PATIENCE = timedelta(minutes=2)
 """What a node autoscaler may take to bring a node, without anybody being told."""
 IMAGE_TROUBLE = frozenset(
@@ -59,10 +61,12 @@ def _sick(snapshot: PoolSnapshot, pod: RunnerPod) -> Sick | None:
         return Sick(pod=pod, cause=FailureCause.NODE_LOST, shows_at=pod.lost_since, ripe_at=pod.lost_since + tolerance)
     if pod.unready_since is None or isinstance(snapshot.queue, QueueUnknown):
         return None
-    # A server that was away for all makes all unready, and is back for the operator a little sooner than for them.
-    since = max(pod.unready_since, snapshot.known_since or snapshot.now)
+    # A server that was away for all makes all unready, and is back for the operator sooner than for them.
+    noticed = (snapshot.known_since or snapshot.now) + max(tolerance, NOTICED_AFTER)
     shows_at = pod.unready_since + min(HICCUP, tolerance)
-    return Sick(pod=pod, cause=FailureCause.UNREADY, shows_at=shows_at, ripe_at=since + tolerance)
+    return Sick(
+        pod=pod, cause=FailureCause.UNREADY, shows_at=shows_at, ripe_at=max(pod.unready_since + tolerance, noticed)
+    )
 
 
 def _late(pod: RunnerPod, deadline: timedelta) -> Sick | None:

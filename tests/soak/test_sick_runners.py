@@ -28,7 +28,7 @@ from support.stage.pools import WEB_VIDEO
 from support.stage.site import site
 from support.stage.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.soak, pytest.mark.e2e, pytest.mark.timeout(420)]
 
 CLOCK_DIVISOR = 10.0
 JOB_SECONDS = 240
@@ -184,9 +184,7 @@ def _leave(ward: Ward) -> None:
 
 
 def _cases(sicknesses: Mapping[str, Sickness]) -> list[object]:
-    return [
-        pytest.param(name, id=name, marks=[pytest.mark.fault(*sickness.study)]) for name, sickness in sicknesses.items()
-    ]
+    return [pytest.param(name, id=name) for name in sicknesses]
 
 
 @pytest.mark.parametrize("name", _cases(SICKNESSES))

@@ -16,7 +16,7 @@ from support.reliability.case import Case
 from support.stage.pools import WEB_VIDEO
 from support.stage.site import Site
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.soak, pytest.mark.e2e, pytest.mark.timeout(300)]
 
 JOB_SECONDS = 240
 SLOW = {"STAND_IN_READ_RATE": "1"}
@@ -26,7 +26,6 @@ NODE_LOST_SECONDS = 75
 SERVED_SECONDS = 90
 
 
-@pytest.mark.fault("R41")
 def test_a_stopped_kubelet_is_told_of_as_a_lost_node_and_its_pods_are_counted_again_when_it_is_back(
     here: Site, observer: Observer, case: Case, node_cluster: ClusterBackend
 ) -> None:
