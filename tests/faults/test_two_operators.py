@@ -164,7 +164,7 @@ def test_a_leader_that_is_cut_off_from_the_api_server_ends_before_its_lease_does
         assert not standby.leads
         elected.server.client.enqueue(WEB_VIDEO)
         case.healed(acts(elected, standby, since=cut, within=_ACTS_WITHIN))
-    assert ended_after < _RENEW_DEADLINE + 1
+    assert ended_after < _RENEW_DEADLINE + _ENDS_AFTER_DEADLINE
     assert [record for record in leader.writes(since=cut_at) if record.forwarded] == []
     assert "this process ends at once" in leader.operator.last_log()
     workers.assert_untouched()

@@ -59,10 +59,10 @@ def _sick(snapshot: PoolSnapshot, pod: RunnerPod) -> Sick | None:
         return _late(pod, timedelta(seconds=lifecycle.startup_deadline_seconds))
     if pod.lost_since is not None:
         return Sick(pod=pod, cause=FailureCause.NODE_LOST, shows_at=pod.lost_since, ripe_at=pod.lost_since + tolerance)
-    if pod.unready_since is None or isinstance(snapshot.queue, QueueUnknown):
+    if pod.unready_since is None or snapshot.known_since is None or isinstance(snapshot.queue, QueueUnknown):
         return None
     # A server that was away for all makes all unready, and is back for the operator sooner than for them.
-    noticed = (snapshot.known_since or snapshot.now) + max(tolerance, NOTICED_AFTER)
+    noticed = snapshot.known_since + max(tolerance, NOTICED_AFTER)
     shows_at = pod.unready_since + min(HICCUP, tolerance)
     return Sick(
         pod=pod, cause=FailureCause.UNREADY, shows_at=shows_at, ripe_at=max(pod.unready_since + tolerance, noticed)
