@@ -25,7 +25,7 @@ from runnerpool.planning.plan import (
 )
 from runnerpool.planning.planner import plan
 from runnerpool.planning.queue import QueueUnknown
-from runnerpool.planning.sickness import health_due
+from runnerpool.planning.sickness import health_due, sick_pods
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot
 from support.effects import after, alive, apply, settled, some_steps, unfinished
 from support.strategies import known_queues, later, snapshots, unknown_queues
@@ -258,7 +258,9 @@ def test_the_next_deadline_is_exact(snapshot):
         assert wait > timedelta(0)
         assert decided(wait - timedelta(microseconds=1)) == now
         # Whom to replace when is bounded in so many ways that a look in vain now and then is cheaper than their sum.
-        watched = resting.now + wait in health_due(resting, take_census(resting)) or plan(resting).sick
+        census = take_census(resting)
+        moments = health_due(resting, census, sick_pods(resting, census))
+        watched = resting.now + wait in moments or plan(resting).sick
         assert watched or decided(wait) != now
 
 

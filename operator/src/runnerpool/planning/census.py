@@ -39,7 +39,7 @@ class Census:
     @property
     def coming(self) -> int:
         """Takers whose agent is not up yet, and promises."""
-        return len(self.promised) + sum(not pod.started and pod.stage is not PodStage.READY for pod in self.takers)
+        return len(self.promised) + sum(pod.coming_up for pod in self.takers)
 
     @property
     def gated(self) -> tuple[RunnerPod, ...]:

@@ -17,7 +17,7 @@ from runnerpool.planning.plan import Discard, Drain
 from runnerpool.planning.queue import QueueUnknown
 from runnerpool.planning.scale_down import let_go
 from runnerpool.planning.sickness import Sick
-from runnerpool.planning.snapshot import PodStage, PoolSnapshot
+from runnerpool.planning.snapshot import PoolSnapshot
 
 FEWEST_FOR_BREAKER = 3
 """Sick pods below which the breaker never holds."""
@@ -86,8 +86,7 @@ def replace_sick(snapshot: PoolSnapshot, census: Census, sick: Sequence[Sick]) -
 def _on_the_way(census: Census, sick: Sequence[Sick]) -> int:
     """Pods that are to come up and may do so soon."""
     names = {one.pod.name for one in sick}
-    coming = (pod for pod in census.takers if not pod.started and pod.stage is not PodStage.READY)
-    return len(census.promised) + sum(pod.name not in names for pod in coming)
+    return len(census.promised) + sum(pod.coming_up and pod.name not in names for pod in census.takers)
 
 
 def _replace(one: Sick) -> Drain | Discard:

@@ -1,6 +1,6 @@
 """Which pods that are still there look sick, by what, and since when."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -107,12 +107,13 @@ def _silent(snapshot: PoolSnapshot, census: Census) -> list[tuple[RunnerPod, dat
     ]
 
 
-def health_due(snapshot: PoolSnapshot, census: Census) -> tuple[datetime, ...]:
+def health_due(snapshot: PoolSnapshot, census: Census, sick: Iterable[Sick]) -> tuple[datetime, ...]:
     """The moments at which somebody may look sick, or is to be replaced, though nothing else changes."""
-    sick = sick_pods(snapshot, census)
     waiting = (pod.created + UNSCHEDULABLE_PATIENCE for pod in census.takers if pod.unschedulable)
-    deaf = (*_lain(snapshot).values(), *(moment for _, moment in _silent(snapshot, census))) if _lain(snapshot) else ()
-    return (*(one.shows_at for one in sick), *(one.ripe_at for one in sick), *waiting, *deaf)
+    lain = _lain(snapshot)
+    deaf = (*lain.values(), *(moment for _, moment in _silent(snapshot, census))) if lain else ()
+    watched = (moment for one in sick for moment in (one.shows_at, one.ripe_at))
+    return (*watched, *waiting, *deaf)
 
 
 def stranded(snapshot: PoolSnapshot, census: Census) -> tuple[RunnerPod, ...]:

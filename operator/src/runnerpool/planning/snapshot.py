@@ -101,6 +101,11 @@ class RunnerPod:
         return self.unfinished and not self.deleting and self.drain_order is None
 
     @property
+    def coming_up(self) -> bool:
+        """Its agent is not up yet."""
+        return not self.started and self.stage is not PodStage.READY
+
+    @property
     def failed(self) -> bool:
         """It ended by a fault: neither drained nor told to go, by us or by the cluster."""
         told_to_go = self.drain_order is not None or self.deleting
