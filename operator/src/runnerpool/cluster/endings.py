@@ -62,29 +62,29 @@ class Ending:
 
 def read_ending(status: Mapping[str, Any]) -> Ending:
     """Read the status of a pod whose phase is Succeeded or Failed."""
-    terminated = _terminated(status)
-    agent = _agents_word(terminated.get("message"))
+    terminated = terminated_of(status)
+    agent = agents_word(terminated.get("message")) or {}
     return Ending(
         cause=_cause(status, terminated, agent), text=_text(status, terminated, agent), at=_ended_at(status, terminated)
     )
 
 
-def _terminated(status: Mapping[str, Any]) -> Mapping[str, Any]:
+def terminated_of(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How the kubelet says that the container ended; {} if it does not."""
     for container in status.get("containerStatuses") or ():
-        state: Mapping[str, Any] = container.get("state") or {}
-        if "terminated" in state:
-            ended: Mapping[str, Any] = state["terminated"]
+        ended: Mapping[str, Any] | None = (container.get("state") or {}).get("terminated")
+        if ended:
             return ended
     return {}
 
 
-def _agents_word(text: object) -> Mapping[str, Any]:
-    """The agent's termination message, which is one line of JSON; anything else is not repeated."""
+def agents_word(text: object) -> Mapping[str, Any] | None:
+    """The agent's termination message, which is one line of JSON; None for anything else, which is not repeated."""
     try:
         document = json.loads(text) if isinstance(text, str) else None
     except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _cause(status: Mapping[str, Any], terminated: Mapping[str, Any], agent: Mapping[str, Any]) -> FailureCause | None:

@@ -1,11 +1,11 @@
 """From the API server's JSON to what an ended pod left behind: the kubelet's word, and the agent's last message."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from runnerpool.api.times import parse_time
 from runnerpool.api.uuids import uuid_of
+from runnerpool.cluster.endings import agents_word, terminated_of
 from runnerpool.planning.endings import EndedJob, Fate, LastWord
 
 _UNTOLD = "AgentFailed"
@@ -39,15 +39,8 @@ _LONGEST_SECONDS = 10**8
 
 def last_word_of(status: Mapping[str, Any]) -> LastWord:
     """The end of a pod that has ended. What nobody told is left open."""
-    terminated: Mapping[str, Any] = next(
-        (
-            container["state"]["terminated"]
-            for container in status.get("containerStatuses") or ()
-            if (container.get("state") or {}).get("terminated")
-        ),
-        {},
-    )
-    word = _document(terminated.get("message"))
+    terminated = terminated_of(status)
+    word = agents_word(terminated.get("message"))
     return LastWord(
         cause=_cause(status, terminated, word),
         time=parse_time(terminated.get("finishedAt")),
@@ -62,14 +55,6 @@ def _cause(status: Mapping[str, Any], terminated: Mapping[str, Any], word: Mappi
     if told in _AGENTS:
         return _SAME.get(told, told)
     return "Evicted" if status.get("reason") == "Evicted" else _UNTOLD
-
-
-def _document(text: object) -> Mapping[str, Any] | None:
-    try:
-        document = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def _jobs(entries: object) -> tuple[EndedJob, ...]:
