@@ -43,6 +43,9 @@ SERVED_WITHIN = 90.0
 LONG_JOB_SECONDS = 420
 # Longer than the cut, so that it ends when contact is back.
 SURVIVING_JOB_SECONDS = 100
+# So long that its runner, told in the outage to finish, is still at it when pods are judged again. In the soak the
+# server has taken the job back by then.
+OUTAGE_JOB_SECONDS = SURVIVING_JOB_SECONDS if SOAKING else OUTAGE_SECONDS + 80
 LIFECYCLE = {"unreadyToleranceSeconds": TOLERANCE_SECONDS}
 # Progress is reported every 6 s instead of once a minute: a silence of 60 s is then one of the cut alone.
 SLOW = {"STAND_IN_READ_RATE": "1", "STAND_IN_CLOCK_DIVISOR": "10"}
@@ -90,7 +93,7 @@ def night(
     with observe(node_cluster) as observer, ExitStack() as stack:
         observer.suspend(Invariant.BACK_TO_GOAL, Invariant.HONEST_STATUS, because="servers are out of reach")
         observer.suspend(Invariant.QUIET, because="a cut shows in no object, and every step that answers it is written")
-        order = ((CLOCK_DIVISOR, LONG_JOB_SECONDS), (1.0, SURVIVING_JOB_SECONDS), (1.0, SURVIVING_JOB_SECONDS))
+        order = ((CLOCK_DIVISOR, LONG_JOB_SECONDS), (1.0, SURVIVING_JOB_SECONDS), (1.0, OUTAGE_JOB_SECONDS))
         patients = [
             _patient(stack.enter_context(site(observer, kube, directory, clock_divisor=divisor)), observer, seconds)
             for divisor, seconds in order
@@ -183,7 +186,7 @@ def test_a_server_away_for_everybody_costs_no_pod_and_work_goes_on_when_it_is_ba
     assert [version.name for version in during if version.change is not Change.MODIFIED] == []
     assert [version.name for version in during if "runnerpool.dev/drain" in json.dumps(version.body["metadata"])] == []
     assert {version.name for version in loss.pods} == {loss.patient.pod}
-    steps = loss.patient.site.await_step(loss.patient.job, "completed", seconds=SERVED_WITHIN + SURVIVING_JOB_SECONDS)
+    steps = loss.patient.site.await_step(loss.patient.job, "completed", seconds=SERVED_WITHIN + OUTAGE_JOB_SECONDS)
     assert {step["runner"] for step in steps.history if step["cause"] == "accept"} == {loss.patient.pod}
     loss.patient.serve_another(within=SERVED_WITHIN)
     case.healed(time.time() - loss.end)

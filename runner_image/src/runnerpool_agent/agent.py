@@ -20,6 +20,7 @@ from runnerpool_agent.lifecycle import Lifecycle
 from runnerpool_agent.metrics import Metrics
 from runnerpool_agent.reaper import Reaper
 from runnerpool_agent.redaction import Redactor
+from runnerpool_agent.retire import wastes_a_slot
 from runnerpool_agent.runner_api import RunnerApi
 from runnerpool_agent.runner_config import RunnerHome, threads_for, usable_cpus
 from runnerpool_agent.runner_process import RunnerCommand, RunnerProcess
@@ -258,7 +259,7 @@ class Agent:
             contact=self._contact.ok if self._contact.known else None,
             lost_seconds=self._contact.lost_seconds(),
             draining=self._lifecycle.drain.phase is not Phase.RUNNING,
-            retiring=_retiring(life),
+            retiring=_retiring(life, self._config.concurrency),
             started_once=self._started_once,
             found=() if life is None else life.vitals.findings(),
         )
@@ -268,7 +269,7 @@ def _words(findings: Sequence[Finding]) -> tuple[str, ...]:
     return tuple(str(finding) for finding in findings)
 
 
-def _retiring(life: Life | None) -> str | None:
-    if life is None or life.retirement.cause is None:
+def _retiring(life: Life | None, slots: int) -> str | None:
+    if life is None or not wastes_a_slot(life.retirement, jobs=len(life.view.jobs), slots=slots):
         return None
     return f"the runner takes no more jobs and is to be replaced ({life.retirement.cause})"

@@ -30,7 +30,7 @@ class Observation:
         contact: The server answers this pod; None: not yet known.
         lost_seconds: For how long it has not.
         draining: The agent is on its way out.
-        retiring: Why the runner takes no more jobs, in words; None if it does.
+        retiring: Why a slot that is free, or about to be, gets no job from this runner, in words; None if it does.
         started_once: Startup has succeeded before; the probe's answer never goes back.
         found: What a longer look has found wrong.
     """

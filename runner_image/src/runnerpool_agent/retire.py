@@ -74,6 +74,21 @@ def _graver(phase: Phase, than: Phase) -> bool:
     return order.index(phase) > order.index(than)
 
 
+def wastes_a_slot(retirement: Retirement, *, jobs: int, slots: int) -> bool:
+    """Whether a job could go to a free slot if this runner were not on its way out.
+
+    One that finishes what is in all of its slots wastes none: with the last job comes a fresh runner.
+
+    Args:
+        retirement: Where it stands.
+        jobs: How many are in hand.
+        slots: How many the pod may have in hand.
+    """
+    if retirement.phase is Phase.DRAINING:
+        return jobs < slots
+    return retirement.phase is Phase.ABORTING
+
+
 def effective(drain: Drain, retirement: Retirement) -> Drain:
     """What is to be done with the runner: the graver of what the pod wants and what the runner needs."""
     if not _graver(retirement.phase, drain.phase):

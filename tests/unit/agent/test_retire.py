@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from runnerpool_agent.causes import RestartCause
 from runnerpool_agent.drain import Cause, Drain, Phase
-from runnerpool_agent.retire import Retirement, Seen, effective, judge
+from runnerpool_agent.retire import Retirement, Seen, effective, judge, wastes_a_slot
 
 WELL = Seen(now=100.0)
 AFTER = 45.0
@@ -79,3 +79,22 @@ def test_of_the_pods_drain_and_the_runners_retirement_the_graver_one_is_carried_
     cut = effective(draining, stopping)
     assert (cut.phase, cut.cause, cut.since, cut.abort_at) == (Phase.ABORTING, Cause.TERMINATED, 9.0, 500.0)
     assert effective(Drain(), finishing).phase is Phase.DRAINING
+
+
+@pytest.mark.parametrize(
+    ("phase", "jobs", "slots", "wasted"),
+    [
+        (Phase.RUNNING, 0, 1, False),
+        (Phase.RUNNING, 1, 2, False),
+        (Phase.DRAINING, 1, 1, False),
+        (Phase.DRAINING, 2, 2, False),
+        (Phase.DRAINING, 1, 2, True),
+        (Phase.DRAINING, 0, 1, True),
+        (Phase.ABORTING, 1, 1, True),
+        (Phase.ABORTING, 0, 1, True),
+    ],
+)
+def test_a_runner_that_finishes_what_fills_all_its_slots_is_as_good_as_any_busy_one(
+    phase: Phase, jobs: int, slots: int, *, wasted: bool
+) -> None:
+    assert wastes_a_slot(Retirement(phase=phase), jobs=jobs, slots=slots) is wasted
