@@ -31,6 +31,8 @@ def test_the_agents_word_tells_cause_and_jobs():
         ("RunnerFailed", "RunnerCrashed"),
         ("Unregistered", "RunnerUnregistered"),
         ("Drained", "Drained"),
+        ("DrainDeadline", "DrainDeadline"),
+        ("RunnerSilent", "RunnerSilent"),
         ("<b>", "AgentFailed"),
     ],
 )
@@ -48,7 +50,10 @@ def test_a_message_without_jobs_says_that_none_was_lost_and_no_message_says_noth
 def test_the_kubelet_knows_of_memory_and_eviction():
     assert last_word_of(status({"cause": "RunnerFailed"}, reason="OOMKilled")).cause == "OutOfMemory"
     assert last_word_of({"reason": "Evicted"}).cause == "Evicted"
+    full = {"reason": "Evicted", "message": 'Usage of EmptyDir volume "scratch" exceeds the limit "50Gi".'}
+    assert last_word_of(full).cause == "ScratchFull"
     assert last_word_of({}).cause == "AgentFailed"
+    assert last_word_of(status(exitCode=137)).cause == "AgentFailed"
     assert last_word_of({}).time is None
 
 

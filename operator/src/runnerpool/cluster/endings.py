@@ -10,7 +10,7 @@ from runnerpool.api.failure_causes import FailureCause
 from runnerpool.api.times import parse_time
 
 _MAX_TEXT = 300
-_AGENT_CAUSES: Mapping[str, FailureCause | None] = {
+AGENT_CAUSES: Mapping[str, FailureCause | None] = {
     "Drained": None,
     "RunnerFailed": FailureCause.RUNNER_CRASHED,
     "RunnerCrashed": FailureCause.RUNNER_CRASHED,
@@ -41,6 +41,10 @@ _EXIT_CODES: Mapping[int, FailureCause] = {
 _OUT_OF_MEMORY = "OOMKilled"
 _NODE_LOST = "NodeLost"
 _NEVER_BEGAN = frozenset({"ContainerCannotRun", "StartError", "CreateContainerError"})
+CLUSTERS_CAUSES = frozenset(
+    {FailureCause.OUT_OF_MEMORY, FailureCause.EVICTED, FailureCause.NODE_LOST, FailureCause.SCRATCH_FULL}
+)
+"""What the cluster alone can tell of a pod whose agent left no word."""
 _TAKEN_AWAY = frozenset({"Evicted", "Preempting", "Terminated", "NodeShutdown", "Shutdown"})
 """Of a pod, by the kubelet: eviction, preemption by a critical pod, a node that is shut down in order."""
 
@@ -94,8 +98,8 @@ def _cause(status: Mapping[str, Any], terminated: Mapping[str, Any], agent: Mapp
     if terminated.get("reason") == _OUT_OF_MEMORY:
         return FailureCause.OUT_OF_MEMORY
     word = str(agent.get("cause", ""))
-    if word in _AGENT_CAUSES:
-        return _AGENT_CAUSES[word]
+    if word in AGENT_CAUSES:
+        return AGENT_CAUSES[word]
     if status.get("phase") == "Succeeded":
         return None
     if not terminated or terminated.get("reason") in _NEVER_BEGAN:

@@ -3,36 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from runnerpool.api.failure_causes import FailureCause
 from runnerpool.api.times import parse_time
 from runnerpool.api.uuids import uuid_of
-from runnerpool.cluster.endings import agents_word, terminated_of
+from runnerpool.cluster.endings import AGENT_CAUSES, CLUSTERS_CAUSES, agents_word, read_ending, terminated_of
 from runnerpool.planning.endings import EndedJob, Fate, LastWord
 
-_UNTOLD = "AgentFailed"
+_UNTOLD = str(FailureCause.AGENT_FAILED)
 """The agent ended without a word, and the kubelet has none either."""
-# The agent's words, where the operator's are others.
-_SAME = {
-    "RunnerFailed": "RunnerCrashed",
-    "Unhealthy": "RunnerSilent",
-    "Unregistered": "RunnerUnregistered",
-    "InvalidConfiguration": "ConfigurationInvalid",
-    "UnsupportedRunner": "ConfigurationInvalid",
-}
-_AGENTS = frozenset(
-    {
-        *_SAME,
-        "Drained",
-        "DrainOrdered",
-        "Terminated",
-        "AbortOrdered",
-        "DrainDeadline",
-        "ContactLost",
-        "AgentFailed",
-        "RunnerHung",
-        "RunnerDeaf",
-        "ScratchFull",
-    }
-)
 _MOST_JOBS = 8
 _LONGEST_SECONDS = 10**8
 
@@ -42,19 +20,18 @@ def last_word_of(status: Mapping[str, Any]) -> LastWord:
     terminated = terminated_of(status)
     word = agents_word(terminated.get("message"))
     return LastWord(
-        cause=_cause(status, terminated, word),
+        cause=_cause(status, word or {}),
         time=parse_time(terminated.get("finishedAt")),
         jobs=None if word is None else _jobs(word.get("jobs")),
     )
 
 
-def _cause(status: Mapping[str, Any], terminated: Mapping[str, Any], word: Mapping[str, Any] | None) -> str:
-    if terminated.get("reason") == "OOMKilled":
-        return "OutOfMemory"
-    told = str((word or {}).get("cause"))
-    if told in _AGENTS:
-        return _SAME.get(told, told)
-    return "Evicted" if status.get("reason") == "Evicted" else _UNTOLD
+def _cause(status: Mapping[str, Any], word: Mapping[str, Any]) -> str:
+    """The cause of the failure; where there was none, or the pod was sent away, the agent's word is more precise."""
+    cause, told = read_ending(status).cause, str(word.get("cause"))
+    if told in AGENT_CAUSES and cause in {None, FailureCause.EVICTED}:
+        return told
+    return str(cause) if told in AGENT_CAUSES or cause in CLUSTERS_CAUSES else _UNTOLD
 
 
 def _jobs(entries: object) -> tuple[EndedJob, ...]:
