@@ -65,10 +65,13 @@ cluster: setup testbed ## Tests on a real API server
 faults: setup testbed ## Fault tests, side by side in namespaces of one API server
 e2e: setup testbed ## Tests on a real node with real video
 bench: setup testbed ## Benchmarks with bounds
-# Only what needs no cluster runs side by side: a file at a time, since files share servers and processes.
-unit contract: OPTIONS := --numprocesses=4 --dist=loadfile
+unit: OPTIONS := --numprocesses=4 --dist=loadfile
+# Half of the time they wait.
+contract: OPTIONS := --numprocesses=4 --dist=loadgroup --no-loadscope-reorder
 # They mostly wait: for time limits, for backoffs.
 faults: OPTIONS := --numprocesses=$(SIDE_BY_SIDE) --dist=loadgroup
+# They share a node. A file at a time, in the order of the tests' conftest.
+e2e: OPTIONS := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 # The figures are what it is for.
 bench: OPTIONS := --capture=no
 # Two control planes, a file at a time.

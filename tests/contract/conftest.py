@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +7,15 @@ from peers.runner.pack import install
 from peers.runner.program import Home, new_home
 from peers.runner.scene import Scene, scene
 from support.cluster.paths import cache_directory
+from support.ordering import keep_together, longest_first
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Groups have to be known before xdist looks, and nobody may shuffle afterwards."""
+    keep_together(items)
+    yield
+    longest_first(items)
 
 
 @pytest.fixture(scope="session")

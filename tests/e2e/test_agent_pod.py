@@ -15,7 +15,7 @@ from support.stage.peertube import PeerTube, running_peertube
 from support.stage.videos import VideoSpec
 from support.stage.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 NAME = "by-hand"
 JOB_TYPES = ["vod-web-video-transcoding", "vod-hls-transcoding", "generate-video-storyboard"]

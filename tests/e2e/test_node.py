@@ -17,7 +17,7 @@ from support.cluster.backends import ClusterBackend
 from support.cluster.errors import ClusterError
 from support.cluster.processes import wait_until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 Run = Callable[..., None]
 

@@ -8,7 +8,7 @@ from support.stage.pools import WEB_VIDEO
 from support.stage.site import Site, now
 from support.stage.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 
 JOB_SECONDS = 40
 GONE_SECONDS = 60

@@ -9,7 +9,7 @@ from support.stage.images import Images
 from support.stage.operator import Operator
 from support.stage.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 
 GONE_SECONDS = 60
 

@@ -15,6 +15,7 @@ from support.faults import shared_cluster as shared
 from support.faults.own_plane import OwnPlane
 from support.faults.stage import FaultStage
 from support.faults.staging import StageMaker, StageOrder, fault_stage
+from support.ordering import longest_first
 from support.stage.operatorlog import complaints_of
 
 _WORKER_INPUT = "shared_cluster"
@@ -32,13 +33,7 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that may take longest first, so that none of them is left to run alone at the end."""
-    items.sort(key=_patience, reverse=True)
-
-
-def _patience(item: pytest.Item) -> float:
-    marker = item.get_closest_marker("timeout")
-    return float(marker.args[0]) if marker else 0.0
+    longest_first(items)
 
 
 @pytest.fixture(scope="session")

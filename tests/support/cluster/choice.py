@@ -47,3 +47,18 @@ def cluster_with_node(environment: Mapping[str, str] = os.environ) -> ClusterBac
             return OwnCluster.from_environment(environment)
         case _:
             return LocalCluster(with_node=True)
+
+
+def standing_cluster(name: str, environment: Mapping[str, str] = os.environ) -> ClusterBackend:
+    """The cluster with a node that another process of this run has brought up and will take down.
+
+    Raises:
+        ClusterError: as `cluster_with_node`.
+    """
+    match chosen_backend(environment):
+        case "kind":
+            return KindCluster(name)
+        case "kubeconfig":
+            return OwnCluster.from_environment(environment)
+        case _:
+            return LocalCluster(name=name, with_node=True)

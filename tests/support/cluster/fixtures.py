@@ -7,18 +7,26 @@ import pytest
 
 from support.cluster import remains, requirements
 from support.cluster.backends import ClusterBackend
-from support.cluster.choice import chosen_backend, cluster_with_node
+from support.cluster.choice import chosen_backend, cluster_with_node, standing_cluster
 from support.cluster.errors import ClusterError
 from support.cluster.local import LocalCluster
 from support.cluster.namespaces import temporary_namespace
 from support.cluster.preparation import prepare
 
+SHARED_NODE = "shared_node"
+"""In the input of an xdist worker: what its run's one node is (module `support.stage.shared_node`)."""
 _NODE_CLUSTER = pytest.StashKey[ClusterBackend]()
+
+
+def shared_node(config: pytest.Config) -> ClusterBackend | None:
+    """The node that this process uses with others, if that is so."""
+    told = getattr(config, "workerinput", {}).get(SHARED_NODE)
+    return None if told is None else standing_cluster(told["name"])
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build what the collected tests need, and wait for the machine's one node, before any test's timeout counts."""
-    if session.config.option.collectonly:
+    if session.config.option.collectonly or shared_node(session.config):
         return
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
     node = "node_cluster" in wanted
@@ -57,6 +65,10 @@ def control_plane() -> Iterator[ClusterBackend]:
 def node_cluster(pytestconfig: pytest.Config) -> Iterator[ClusterBackend]:
     """A cluster with a real node, on which pods run. When a local one stops, the machine must be as it was."""
     refuse_unfit_machine(node=True)
+    shared = shared_node(pytestconfig)
+    if shared is not None:
+        yield shared
+        return
     cluster = pytestconfig.stash.get(_NODE_CLUSTER, None) or cluster_with_node()
     local = isinstance(cluster, LocalCluster)
     if isinstance(cluster, LocalCluster):

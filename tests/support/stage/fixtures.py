@@ -9,12 +9,13 @@ import pytest
 
 from support.cluster import requirements
 from support.cluster.backends import ClusterBackend
+from support.cluster.fixtures import shared_node
 from support.observer.observer import Observer
 from support.observer.records import text_of
 from support.stage import images
 from support.stage.images import Images
 from support.stage.kube import KubeReader, kube_reader
-from support.stage.operator import NAMESPACE, Operator
+from support.stage.operator import Operator
 from support.stage.operatorlog import complaints_of
 from support.stage.site import Site, site
 
@@ -24,7 +25,7 @@ SiteMaker = Callable[..., Site]
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build the images that the collected tests need before the first test's timeout begins to count."""
-    if session.config.option.collectonly or requirements.unmet(node=True):
+    if session.config.option.collectonly or shared_node(session.config) or requirements.unmet(node=True):
         return
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
     if "operator" not in wanted:
@@ -51,16 +52,23 @@ def kube(node_cluster: ClusterBackend) -> Iterator[KubeReader]:
 
 @pytest.fixture(scope="session")
 def operator(
-    node_cluster: ClusterBackend, operator_images: Images, tmp_path_factory: pytest.TempPathFactory
+    pytestconfig: pytest.Config,
+    node_cluster: ClusterBackend,
+    operator_images: Images,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Operator]:
     """The operator in the cluster, installed from the chart, under its own rights."""
     installed = Operator(node_cluster, tmp_path_factory.mktemp("operator-log"))
+    if shared_node(pytestconfig):
+        installed.follow()
+        yield installed
+        installed.stop_following()
+        return
     installed.install(operator_images.operator.reference, operator_images.runner.reference)
     yield installed
     installed.stop_following()
     if not node_cluster.disposable:
-        installed.uninstall()
-        node_cluster.kubectl("delete", "namespace", NAMESPACE)
+        installed.remove()
 
 
 @pytest.fixture

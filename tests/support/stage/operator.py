@@ -39,7 +39,7 @@ class Operator:
             self._helm(*arguments, stdin=json.dumps(values(operator_image, runner_image)))
         except helm.HelmError as error:
             raise StageError(f"{error}\n{self.describe()}") from error
-        self._follow()
+        self.follow()
 
     def describe(self) -> str:
         """What there is of it: pods, events, the last lines of its log."""
@@ -57,6 +57,11 @@ class Operator:
             HelmError: helm or the chart's hook has refused.
         """
         self._helm("uninstall", RELEASE, "--wait", f"--timeout={_INSTALL_SECONDS}s")
+
+    def remove(self) -> None:
+        """Uninstall it, and remove its namespace."""
+        self.uninstall()
+        self.cluster.kubectl("delete", "namespace", NAMESPACE)
 
     def refusal(self) -> str:
         """What the hook has said that refused to let the release go."""
@@ -76,7 +81,7 @@ class Operator:
         """Wait for the pod that the Deployment makes in the place of a killed one."""
         until(lambda: [name for name in self.pods() if name != killed], "a new operator pod", seconds=_RESTART_SECONDS)
         self._kubectl("wait", "pod", _SELECTOR, "--for=condition=Ready", f"--timeout={_RESTART_SECONDS}s")
-        self._follow()
+        self.follow()
 
     def log_files(self) -> list[Path]:
         return sorted(self.logs.glob("operator-*.log"))
@@ -92,7 +97,8 @@ class Operator:
             end(follower)
         self._followers.clear()
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
+        """Write the log of each of its pods into a file, from its first line on."""
         for name in self.pods():
             path = self.logs / f"operator-{name}.log"
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from support.cluster import bases
 from support.cluster.local import LocalCluster
 from support.stage.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.soak, pytest.mark.e2e, pytest.mark.timeout(120)]
 
 POD = "talker"
 MEMORY_MEBIBYTES = 64
