@@ -19,10 +19,11 @@ from support.faults.server import PeerTubeHere, peertube_here
 from support.faults.stage import Cast, FaultStage
 from support.observer.observer import Observer, observe
 from support.observer.records import ApiCall
+from support.soak.switch import SOAKING
 from support.stage.operator import create_restricted_namespace
 from support.stage.operator_process import OperatorOrder, OperatorProcess
 
-CLOCK_DIVISOR = 10.0
+CLOCK_DIVISOR = 1.0 if SOAKING else 10.0
 
 StageMaker = Callable[..., FaultStage]
 """Makes a stage, given fields of `StageOrder`."""
