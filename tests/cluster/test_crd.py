@@ -18,6 +18,7 @@ from support.pool_cases.bad_pool import BadPool
 from support.pool_cases.changes import BAD_CHANGES, OUTSIDE_THE_TEMPLATE, BadChange
 from support.pool_cases.good import GOOD_SPECS
 from support.pool_cases.table import BAD_POOLS
+from support.reliability.case import Case
 from support.stage.kube import Json, kube_http
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("resource")]
@@ -60,9 +61,14 @@ _POINTS_AT = {
 }
 
 
+@pytest.mark.fault("Refused")
 @pytest.mark.parametrize("bad", BAD_POOLS, ids=str)
-def test_a_bad_pool_is_refused_with_the_path_and_the_remedy(control_plane: ClusterBackend, bad: BadPool) -> None:
+def test_a_bad_pool_is_refused_with_the_path_and_the_remedy(
+    control_plane: ClusterBackend, case: Case, bad: BadPool
+) -> None:
+    begin = time.monotonic()
     message = refused(control_plane, pool("default", bad.spec, **(bad.metadata or {})))
+    case.told("Invalid", time.monotonic() - begin)
 
     assert _POINTS_AT.get(bad.case, bad.path) in message
     assert bad.told in message
@@ -79,15 +85,18 @@ def test_a_good_pool_is_stored_with_the_operators_defaults(control_plane: Cluste
     assert parse_pool(pool_body(stored["spec"])) == parse_pool(pool_body(spec))
 
 
+@pytest.mark.fault("Refused")
 @pytest.mark.parametrize("change", BAD_CHANGES, ids=str)
 def test_the_server_of_a_pool_cannot_be_changed(
-    control_plane: ClusterBackend, namespace: str, change: BadChange
+    control_plane: ClusterBackend, namespace: str, case: Case, change: BadChange
 ) -> None:
     stored = applied(control_plane, pool(namespace, spec_body()))
 
     patch = json.dumps({"spec": {"server": change.server}})
     command = ("patch", "trp/vod", f"--namespace={namespace}", "--type=merge", f"--patch={patch}")
+    begin = time.monotonic()
     answer = control_plane.kubectl(*command, check=False)
+    case.told("Invalid", time.monotonic() - begin)
 
     assert answer.returncode != 0
     assert change.told in answer.stderr
@@ -111,13 +120,16 @@ def test_a_misspelt_field_is_refused_by_kubectl(control_plane: ClusterBackend) -
     assert 'unknown field "spec.scaling.maxReplica"' in message
 
 
+@pytest.mark.fault("Refused")
 @pytest.mark.parametrize("field", OUTSIDE_THE_TEMPLATE)
 def test_a_template_field_outside_the_closed_list_is_refused_by_kubectl(
-    control_plane: ClusterBackend, field: str
+    control_plane: ClusterBackend, case: Case, field: str
 ) -> None:
     body = pool("default", spec_body(podTemplate={field: OUTSIDE_THE_TEMPLATE[field]}))
 
+    begin = time.monotonic()
     assert f'unknown field "spec.podTemplate.{field}"' in refused(control_plane, body)
+    case.told("unknown field", time.monotonic() - begin)
     by_server = ("apply", "--server-side", "--dry-run=server", "--validate=ignore", "--filename=-")
     answer = control_plane.kubectl(*by_server, stdin=json.dumps(body), check=False)
     assert f".spec.podTemplate.{field}: field not declared in schema" in answer.stderr

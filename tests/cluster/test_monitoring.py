@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import shutil
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ from support.prometheus.discovery import with_static_targets
 from support.prometheus.operator_resources import definition
 from support.prometheus.promtool import check
 from support.prometheus.server import Prometheus, running_prometheus
+from support.reliability.case import Case
 from support.stage import pools
 from support.stage.operator_process import LOOPBACK, OperatorOrder, OperatorProcess, free_port
 from support.stage.peertube import PeerTube, running_peertube
@@ -174,13 +176,18 @@ def configuration(scene: Scene) -> dict[str, Any]:
     return {"global": {"scrape_interval": "1s"}, **with_static_targets(shipped, pods_by, scene.addresses)}
 
 
-async def test_prometheus_scrapes_operator_and_agent_by_the_shipped_configuration(scene: Scene, tmp_path: Path) -> None:
+@pytest.mark.fault("Prometheus")
+async def test_prometheus_scrapes_operator_and_agent_by_the_shipped_configuration(
+    scene: Scene, tmp_path: Path, case: Case
+) -> None:
     directory = tmp_path / "prometheus"
     directory.mkdir()
     shutil.copy(MONITORING / "rules.yaml", directory)
     with running_prometheus(configuration(scene), directory) as prometheus:
         check("check", "config", str(directory / "prometheus.yaml"))
+        begin = time.monotonic()
         await asyncio.to_thread(scraped, prometheus, scene)
+        case.told("up", time.monotonic() - begin)
         assert "level=error" not in prometheus.log()
         assert "duplicate" not in prometheus.log()
     async with httpx.AsyncClient(trust_env=False) as http:

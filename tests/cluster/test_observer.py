@@ -13,6 +13,7 @@ import pytest
 from support.cluster.backends import ClusterBackend
 from support.observer.observer import InvariantBroken, Observer, observe, told
 from support.observer.records import Change, Invariant, Kind
+from support.reliability.case import Case
 from support.stage import pools
 from support.stage.peertube import PeerTube, running_peertube
 from support.stage.pools import POOL_KIND, PoolOrder
@@ -116,8 +117,30 @@ def pod_again(cluster: ClusterBackend, namespace: str) -> str:
     return json.dumps(pod)
 
 
+def plant_in_status(cluster: ClusterBackend, namespace: str, secret: str) -> None:
+    told = {"type": "Ready", "status": "False", "reason": "ServerError", "message": f"answered {secret}"}
+    condition = told | {"lastTransitionTime": "2026-11-23T12:00:00Z"}
+    patch = json.dumps({"status": {"conditions": [condition]}})
+    options = (f"--namespace={namespace}", "--subresource=status", "--type=merge", f"--patch={patch}")
+    cluster.kubectl("patch", POOL_KIND, "vod", *options)
+
+
+def plant_in_event(cluster: ClusterBackend, pool: dict[str, Any], secret: str) -> None:
+    metadata = pool["metadata"]
+    event = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": "planted", "namespace": metadata["namespace"]},
+        "involvedObject": {"kind": pool["kind"], "name": "vod", "namespace": metadata["namespace"]},
+        "reason": "ServerError",
+        "message": f"signed in with {secret}",
+    }
+    cluster.kubectl("create", "--filename=-", stdin=json.dumps(event))
+
+
+@pytest.mark.fault("Secrets")
 def test_secrets_planted_on_purpose_are_found_wherever_they_are_and_nothing_else_is(
-    control_plane: ClusterBackend, namespace: str, server: PeerTube, pool: dict[str, Any]
+    control_plane: ClusterBackend, namespace: str, server: PeerTube, pool: dict[str, Any], case: Case
 ) -> None:
     runner = server.client.register("vod-1")
     registration = server.client.registration_token()
@@ -126,6 +149,8 @@ def test_secrets_planted_on_purpose_are_found_wherever_they_are_and_nothing_else
         create_pod(control_plane, pool, "vod-1", note=f"runner {runner}")
         options = ("configmap", "notes", f"--from-literal=password={server.password}", f"--namespace={namespace}")
         control_plane.kubectl("create", *options)
+        plant_in_status(control_plane, namespace, access)
+        plant_in_event(control_plane, pool, registration)
         with (
             subprocess.Popen([sys.executable, "-c", SLEEP, registration]) as arguments,
             subprocess.Popen([sys.executable, "-c", SLEEP], env={"TOKEN": access}) as environment,
@@ -140,10 +165,15 @@ def test_secrets_planted_on_purpose_are_found_wherever_they_are_and_nothing_else
         "Pod vod-1",
         f"etcd key /registry/pods/{namespace}/vod-1",
         f"etcd key /registry/configmaps/{namespace}/notes",
+        "TranscodingRunnerPool vod",
+        f"etcd key /registry/runnerpool.dev/transcodingrunnerpools/{namespace}/vod",
+        "Event planted",
+        f"etcd key /registry/events/{namespace}/planted",
         "cmdline",
         "environ",
     }
     assert not [one for one in found for secret in (runner, registration, access, server.password) if secret in one]
+    case.told(f"{len(places)} places", 0.0)
 
 
 def overfill(cluster: ClusterBackend, observer: Observer, pool: dict[str, Any], *names: str) -> None:

@@ -7,6 +7,7 @@ would have, and ends the pod as the program ended.
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,7 @@ from support.builders import pool_body
 from support.cluster.backends import ClusterBackend
 from support.packaging import helm
 from support.packaging.paths import CHART
+from support.reliability.case import Case
 from support.stage.pools import POOL_KIND
 from support.stage.waiting import until
 
@@ -108,16 +110,19 @@ def patience() -> Iterator[ThreadPoolExecutor]:
         yield made
 
 
+@pytest.mark.fault("Uninstall")
 def test_helm_refuses_to_uninstall_while_a_pool_is_left_and_goes_on_once_it_is_gone(
-    guarded: Guarded, patience: ThreadPoolExecutor
+    guarded: Guarded, patience: ThreadPoolExecutor, case: Case
 ) -> None:
     guarded.install()
     guarded.make_pool()
 
+    begin = time.monotonic()
     refused = guarded.uninstall(patience)
     said = guarded.play_the_kubelet()
     with pytest.raises(helm.HelmError, match=JOB):
         refused.result()
+    case.told(JOB, time.monotonic() - begin)
     assert f"1 TranscodingRunnerPool is left: {guarded.namespace}/vod." in said
     assert "deployment.apps/guarded-runnerpool" in guarded.kubectl("get", "deployments", "--output=name")
     # The rights have gone; the Job stays until Kubernetes removes it, for people whose helm shows no logs.
@@ -125,25 +130,32 @@ def test_helm_refuses_to_uninstall_while_a_pool_is_left_and_goes_on_once_it_is_g
     assert kinds == {"job.batch", "pod"}
 
     guarded.release_pools()
+    released = time.monotonic()
     allowed = guarded.uninstall(patience)
     guarded.play_the_kubelet()
     assert "uninstalled" in allowed.result()
+    case.healed(time.monotonic() - released)
     assert guarded.left_of_the_check() == []
 
 
+@pytest.mark.fault("Uninstall")
 def test_after_a_refusal_a_rollback_keeps_the_release_and_no_hooks_abandons_the_pools(
-    guarded: Guarded, patience: ThreadPoolExecutor
+    guarded: Guarded, patience: ThreadPoolExecutor, case: Case
 ) -> None:
     guarded.install()
     guarded.make_pool()
+    begin = time.monotonic()
     refused = guarded.uninstall(patience)
     guarded.play_the_kubelet()
     with pytest.raises(helm.HelmError):
         refused.result()
+    case.told(JOB, time.monotonic() - begin)
 
     with pytest.raises(helm.HelmError, match="has no deployed releases"):
         guarded.helm("upgrade", RELEASE, str(CHART), "--reuse-values")
+    begin = time.monotonic()
     guarded.helm("rollback", RELEASE, "1")
+    case.healed(time.monotonic() - begin)
     assert json.loads(guarded.helm("status", RELEASE, "--output=json"))["info"]["status"] == "deployed"
     guarded.helm("upgrade", RELEASE, str(CHART), "--reuse-values", "--set=logLevel=debug")
 
@@ -151,12 +163,15 @@ def test_after_a_refusal_a_rollback_keeps_the_release_and_no_hooks_abandons_the_
     assert "/vod" in guarded.kubectl("get", POOL_KIND, "--output=name")
 
 
-def test_an_upgrade_beforehand_lets_pools_be_abandoned(guarded: Guarded) -> None:
+@pytest.mark.fault("Uninstall")
+def test_an_upgrade_beforehand_lets_pools_be_abandoned(guarded: Guarded, case: Case) -> None:
     guarded.install()
     guarded.make_pool()
 
+    begin = time.monotonic()
     guarded.helm("upgrade", RELEASE, str(CHART), "--reuse-values", "--set=uninstall.abandonPools=true")
     guarded.helm("uninstall", RELEASE)
+    case.healed(time.monotonic() - begin)
 
     assert "/vod" in guarded.kubectl("get", POOL_KIND, "--output=name")
 
@@ -202,12 +217,17 @@ def test_the_check_may_do_nothing_but_list_pools(control_plane: ClusterBackend, 
     assert not [right for right in refused if may(*right)]
 
 
-def test_without_the_right_the_check_refuses_and_says_so(control_plane: ClusterBackend, guarded: Guarded) -> None:
+@pytest.mark.fault("Uninstall")
+def test_without_the_right_the_check_refuses_and_says_so(
+    control_plane: ClusterBackend, guarded: Guarded, case: Case
+) -> None:
     stranger = control_plane.service_account_kubeconfig(guarded.namespace, "default")
 
+    begin = time.monotonic()
     code, said = run_check(stranger, "check-uninstall", f"--namespace={guarded.namespace}")
 
     assert code == 1
     assert "it cannot be told whether a TranscodingRunnerPool is left" in said
     assert "(Forbidden)" in said
+    case.told("Forbidden", time.monotonic() - begin)
     assert "Traceback" not in said

@@ -1,6 +1,6 @@
 """Fixtures of the tests on a real node. Node and operator are one for all xdist workers; a file is one worker's."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -11,10 +11,13 @@ import pytest
 from support.cluster import requirements
 from support.cluster.errors import ClusterError
 from support.cluster.fixtures import SHARED_NODE
+from support.observer.observer import every_observation
+from support.observer.whole_run import WholeRun
 from support.stage import shared_node
 from support.stage.errors import StageError
 from support.stage.turns import turn
 
+_LAST = "test_whole_run.py"
 _TURN = pytest.StashKey[ExitStack]()
 
 
@@ -30,11 +33,14 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """A file is one worker's; those that may take longest come first, and those that must be alone come last."""
+    """A file is one worker's; those that may take longest come first, and those that must be alone come last.
+
+    At the very end comes what is about the whole run.
+    """
     for item in items:
         item.add_marker(pytest.mark.xdist_group("alone" if _alone(item) else item.path.stem))
     yield
-    items.sort(key=lambda item: (_alone(item), -_patience(item), item.path))
+    items.sort(key=lambda item: (_alone(item), item.path.name == _LAST, -_patience(item), item.path))
 
 
 def _alone(item: pytest.Item) -> bool:
@@ -60,6 +66,15 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         if shared and (nextitem is None or nextitem.path != item.path):
             item.config.stash[_TURN].close()
             del item.config.stash[_TURN]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def whole_run(pytestconfig: pytest.Config) -> Iterator[WholeRun]:
+    """What all tests of this level observe, in all processes."""
+    shared = getattr(pytestconfig, "workerinput", {}).get(SHARED_NODE)
+    made = WholeRun(Path(shared["observed"]) if shared else None)
+    with every_observation(made.take):
+        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ import pytest
 
 from support.agent.pod import agent_config
 from support.cluster.backends import ClusterBackend
+from support.observer.observer import Observer
 from support.stage.images import Images
 from support.stage.outputs import all_problems
 from support.stage.peertube import PeerTube, running_peertube
@@ -107,14 +108,19 @@ class HandMadePod:
 
 @pytest.fixture
 def apply(
-    node_cluster: ClusterBackend, operator_images: Images, restricted_namespace: str
-) -> Callable[[dict[str, Any]], HandMadePod]:
+    node_cluster: ClusterBackend,
+    operator_images: Images,
+    restricted_namespace: str,
+    server: PeerTube,
+    observer: Observer,
+) -> Iterator[Callable[[dict[str, Any]], HandMadePod]]:
     def apply(config: dict[str, Any]) -> HandMadePod:
         pod = HandMadePod(node_cluster, restricted_namespace)
         pod.kubectl("apply", "--filename=-", stdin=manifests(operator_images.runner.reference, config))
         return pod
 
-    return apply
+    with observer.watching(restricted_namespace, server):
+        yield apply
 
 
 def test_a_pod_applied_by_hand_transcodes_and_drains(

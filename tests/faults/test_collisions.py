@@ -17,6 +17,7 @@ from support.stage.pools import WEB_VIDEO
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
+_HEAL_SECONDS = 30.0
 _NO_NODE = [{"name": "example.org/never"}]
 _LABELS = {"app.kubernetes.io/managed-by": "runnerpool", "runnerpool.dev/pool": "vod"}
 
@@ -80,7 +81,9 @@ def test_a_foreign_pod_that_has_the_name_we_want_is_told_and_left_alone_and_the_
     case.told("NameCollision", time.monotonic() - begin)
     faults.until(lambda: not faults.server.open_jobs(), "the end of all jobs", within=30)
     faults.wait_condition("Ready", status="True")
-    case.healed(time.monotonic() - begin)
+    healed = time.monotonic() - begin
+    case.healed(healed)
+    assert healed <= _HEAL_SECONDS
 
     assert any(wanted(faults) in event["message"] for event in faults.events("NameCollision"))
     assert faults.server.client.registered() == [wanted(faults, 2)]
@@ -129,6 +132,22 @@ def test_a_foreign_runner_that_has_our_pods_name_is_told_and_never_removed(fault
     await_gone(faults)
     assert faults.server.rows() == [name]
     assert (faults.pods(), faults.leftovers()) == ([], [f"runner {name}"])
+
+
+@pytest.mark.fault("R51")
+def test_a_foreign_runner_that_its_owner_removes_is_in_nobodys_way_any_more(faults: FaultStage, case: Case) -> None:
+    name = wanted(faults)
+    faults.server.client.register(name, "somebody's own runner")
+    case.begins()
+    faults.server.client.enqueue(WEB_VIDEO)
+    case.tells("NameTaken", condition="ScalingLimited")
+
+    (row,) = faults.server.client.runners()
+    faults.server.client.delete_runner(row["id"])
+    case.cured()
+    case.heals()
+    faults.until(lambda: not faults.server.open_jobs(), "the end of all jobs", within=30)
+    assert faults.server.client.statistics().completed == 1
 
 
 @pytest.mark.fault("R74")

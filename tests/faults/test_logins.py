@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from support.faults.bystanders import (
+    IDLE_SECONDS,
+    IDLE_SECONDS_AT_TIME_LIMITS,
+    TWO_POLLS_SECONDS,
     Bystanders,
     both_busy,
     heals_and_serves,
@@ -24,7 +27,9 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 
 _SECRET = "runners-login"
 _LOGIN = {"credentialsRef": {"name": _SECRET}}
-_LOGIN_ROUTE = "POST /api/v1/users/token"
+_LOGIN_PATH = "/api/v1/users/token"
+_LOGIN_ROUTE = f"POST {_LOGIN_PATH}"
+_CALL_SECONDS = 10.0
 _POLLS_SECONDS = 5.0
 _ROTATION_SECONDS = 60.0
 _WATCHED_SECONDS = 66.0
@@ -124,13 +129,63 @@ def test_a_login_that_is_no_good_is_told_by_its_cause_touches_no_pod_and_heals_w
     spoil(account)
     case.begins()
 
-    is_told_and_touches_nothing(pods, case, reason)
+    is_told_and_touches_nothing(pods, case, reason, within=TWO_POLLS_SECONDS)
 
     assert (faults.condition("CredentialsValid") or {})["reason"] == reason
     assert account.attempts()[0] - logins <= 1
     mend(account)
     heals_and_serves(faults, case)
     assert places_of(faults, "-canary-") == []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadLogin:
+    """A fault of the server's answers to logins alone, and what a pool is to say of it."""
+
+    kind: str
+    reason: str
+    options: dict[str, Any] = field(default_factory=dict)
+    hangs: bool = False
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(
+            BadLogin(kind="status", reason="RateLimited", options={"status": 429, "retryAfter": "12"}),
+            id="429 with Retry-After", marks=pytest.mark.fault("R66"),
+        ),
+        pytest.param(
+            BadLogin(kind="html", reason="ServerError", options={"status": 502}),
+            id="502 with a page of a proxy", marks=pytest.mark.fault("R60"),
+        ),
+        pytest.param(
+            BadLogin(kind="silence", reason="ServerTimeout", hangs=True), id="silence", marks=pytest.mark.fault("R61")
+        ),
+        pytest.param(
+            BadLogin(kind="drip", reason="ServerTimeout", options={"bytesPerSecond": 1}, hangs=True),
+            id="a body that drips", marks=pytest.mark.fault("R61"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_login_that_gets_a_bad_answer_is_told_by_its_cause_not_tried_again_meanwhile_and_heals(
+    faults: FaultStage, case: Case, bad: BadLogin
+) -> None:
+    account = make_account(faults)
+    pods = one_busy_one_idle(
+        faults, case, idle_seconds=IDLE_SECONDS_AT_TIME_LIMITS if bad.hangs else IDLE_SECONDS, **_LOGIN
+    )
+    canary = faults.server.client.put_in_fault(bad.kind, path=_LOGIN_PATH, **bad.options)
+    faults.server.client.revoke_logins()
+    case.begins()
+
+    within = TWO_POLLS_SECONDS + (_CALL_SECONDS if bad.hangs else 0.0)
+    is_told_and_touches_nothing(pods, case, bad.reason, within=within)
+
+    (fault,) = faults.server.client.lift_faults()
+    assert fault["met"] == 1
+    heals_and_serves(faults, case)
+    assert [*places_of(faults, canary), *places_of(faults, account.password)] == []
 
 
 @pytest.mark.fault("R63")
@@ -195,7 +250,7 @@ def test_five_pools_of_a_server_share_one_login_and_while_it_fails_one_try_a_min
 ) -> None:
     account = make_account(faults)
     case.watch(faults.observer, faults.namespace)
-    logins, _ = account.attempts()
+    logins, refreshes = account.attempts()
     for name in _POOLS:
         faults.pool(name, server=_LOGIN)
     for name in _POOLS:
@@ -206,12 +261,14 @@ def test_five_pools_of_a_server_share_one_login_and_while_it_fails_one_try_a_min
     begin = time.time()
     case.begins()
     for name in _POOLS:
-        case.tells("CredentialsRejected", pool=name)
+        case.tells("CredentialsRejected", pool=name, within=TWO_POLLS_SECONDS)
     time.sleep(max(0.0, begin + _WATCHED_SECONDS - time.time()))
 
     first, *others = tries(account, since=begin)
     assert len(others) == 1
     assert others[0] - first >= _PAUSE_SECONDS - 1  # the journal tells whole seconds
+    # A refresh that is refused and a password, and after a minute the password again.
+    assert [now - before for now, before in zip(account.attempts(), (logins + 1, refreshes), strict=True)] == [2, 1]
     logins, _ = account.attempts()
     correct_the_secret(account)
     case.cured()

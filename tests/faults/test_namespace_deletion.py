@@ -1,7 +1,7 @@
 """A namespace that is deleted with a pool in it ends: within the pods' grace and a minute, whatever went first.
 
-The operator has the rights of a release that watches all namespaces: those of a release that watches this one alone lie
-in it, and go with it.
+The operator has the rights of a release that watches all namespaces; or those of one that watches this one alone, which
+lie in it, and go with it.
 """
 
 import time
@@ -24,7 +24,10 @@ _MOST_SECONDS = GRACE_SECONDS + 60.0
 @pytest.fixture
 def stage(new_stage: StageMaker, case: Case) -> FaultStage:
     """Two pods at work, which the cluster gives 5 s to end."""
-    made = new_stage(everywhere=True)
+    return at_work_in(new_stage(everywhere=True), case)
+
+
+def at_work_in(made: FaultStage, case: Case) -> FaultStage:
     case.watch(made.observer, made.namespace)
     made.pool(scaling={"maxReplicas": 2}, lifecycle={"evictionGraceSeconds": GRACE_SECONDS})
     at_work(made, 2)
@@ -68,3 +71,15 @@ def test_a_namespace_ends_although_something_went_first_and_the_log_tells_what_i
     assert stage.server.client.statistics().aborts == 2
     stage.server.client.lift_faults()
     assert len(stage.server.rows()) == 2
+
+
+def test_a_namespace_ends_although_it_takes_the_operators_rights_along(new_stage: StageMaker, case: Case) -> None:
+    stage = at_work_in(new_stage(apart=True), case)
+
+    case.told(LEFT_BEHIND, delete_namespace(stage))
+
+    assert told_in_log(stage, LEFT_BEHIND)
+    assert "the operator's rights in it along" in stage.operator.last_log()
+    statistics = stage.server.client.statistics()
+    assert (statistics.aborts, statistics.reclaims) == (2, 0)
+    assert (stage.operator.alive, stage.operator.runs) == (True, 1)

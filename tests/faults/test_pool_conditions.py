@@ -93,7 +93,7 @@ def test_a_quota_of_2_pods_lets_2_of_5_work_and_the_others_follow_when_it_is_rai
     faults.server.client.set(watchdog=False)
     workers = at_work(faults, 2, waiting=3)
 
-    told = case.tells("QuotaExceeded", condition="ScalingLimited", within=_TELL_SECONDS + 10)
+    told = case.tells("QuotaExceeded", condition="ScalingLimited", within=_TELL_SECONDS)
     assert "raise the quota" in told["message"]
     assert (len(faults.pods()), faults.status()["desiredReplicas"]) == (2, 5)
     assert len(faults.server.client.registered()) == 2

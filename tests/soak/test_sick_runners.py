@@ -1,7 +1,7 @@
 """A runner falls sick in each way there is: the pool says so, and its queue is served again without a human.
 
-All patients fall sick at once, each in a namespace with a server of its own whose watchdog runs ten times as fast; the
-tests then look at them one after the other.
+All patients fall sick at once, each in a namespace with a server of its own; the tests then look at them one after the
+other. In the soak the server's watchdog and the runners' heartbeat run in real time; else ten times as fast.
 """
 
 import time
@@ -21,6 +21,7 @@ from support.cluster.local import LocalCluster
 from support.observer.observer import Observer, observe
 from support.observer.records import Invariant
 from support.reliability.case import Case
+from support.soak.switch import SOAKING
 from support.stage.errors import StageError
 from support.stage.kube import KubeReader
 from support.stage.operator import Operator
@@ -30,16 +31,18 @@ from support.stage.waiting import until
 
 pytestmark = [pytest.mark.soak, pytest.mark.e2e, pytest.mark.timeout(420)]
 
-CLOCK_DIVISOR = 10.0
+CLOCK_DIVISOR = 1.0 if SOAKING else 10.0
+# What is noticed by a heartbeat, which comes once a minute.
+HEARTBEATS_SECONDS = 60.0 if SOAKING else 0.0
 JOB_SECONDS = 240
-SLOW = {"STAND_IN_READ_RATE": "1", "STAND_IN_CLOCK_DIVISOR": "10"}
+SLOW = {"STAND_IN_READ_RATE": "1", "STAND_IN_CLOCK_DIVISOR": f"{CLOCK_DIVISOR:g}"}
 TOLERANCES = {
     "unreadyToleranceSeconds": 10,
     "deafToleranceSeconds": 10,
     "stallToleranceSeconds": 30,
     "startupDeadlineSeconds": 30,
 }
-SERVED_SECONDS = 90
+SERVED_SECONDS = 90 + HEARTBEATS_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,7 @@ class Sickness:
     Attributes:
         harm: how it is brought about.
         reasons: the pool shows one of them.
-        within: seconds after the harm.
+        within: seconds after the harm, and a heartbeat in the soak.
         study: ids of the reliability study.
         before: the harm comes before there is a pod: it is about pods that are yet to start.
         failed: the operator counts a pod as failed by it.
@@ -192,7 +195,7 @@ def test_a_pod_that_fails_is_told_of_by_condition_event_and_metric_and_its_queue
     ward: Ward, case: Case, name: str
 ) -> None:
     patient, sickness = ward.visit(name), SICKNESSES[name]
-    reason, seconds = patient.await_shown(sickness.reasons, within=sickness.within)
+    reason, seconds = patient.await_shown(sickness.reasons, within=sickness.within + HEARTBEATS_SECONDS)
     case.told(reason, seconds)
     patient.await_event(reason)
     if sickness.failed:
@@ -211,7 +214,7 @@ def test_a_pod_that_fails_is_told_of_by_condition_event_and_metric_and_its_queue
 def test_what_an_agent_heals_by_itself_costs_no_pod_and_stands_in_its_ledger(ward: Ward, case: Case, name: str) -> None:
     patient, sickness = ward.visit(name), LIGHT[name]
     (cause,) = sickness.reasons
-    left = max(1.0, patient.harmed + sickness.within - time.time())
+    left = max(1.0, patient.harmed + sickness.within + HEARTBEATS_SECONDS - time.time())
     until(lambda: cause in lost_seconds(patient), f"{cause} in the ledger of {patient.pod}", seconds=left,
           evidence=lambda: agent_status(patient))  # fmt: skip
     ward.over(name)

@@ -42,7 +42,8 @@ class FakeCluster:
     """Keeps one pool, its pods, Secrets and events, with the API server's preconditions.
 
     `fail` maps a method's name to an error that its next call raises instead of doing anything; `refuse` to one that
-    every call raises. `hide_once`: the next LIST is an old one, without any pod.
+    every call raises. `hide_once`: the next LIST is an old one, without any pod. `namespace_going`: somebody
+    deletes the namespace.
     """
 
     def __init__(self, pool: Mapping[str, Any], clock: FakeClock) -> None:
@@ -58,6 +59,7 @@ class FakeCluster:
         self.fail: dict[str, BaseException] = {}
         self.refuse: dict[str, BaseException] = {}
         self.hide_once = False
+        self.namespace_going = False
         self._clock = clock
         self._uids = (f"pod-uid-{number}" for number in itertools.count(1))
         self._versions = (str(number) for number in itertools.count(1000))
@@ -81,6 +83,10 @@ class FakeCluster:
         ):
             raise NotFound(Reason.NOT_FOUND, f"{namespace}/{name}")
         return deepcopy(self.pool)
+
+    async def namespace_ends(self, namespace: str) -> bool:
+        self._called("namespace_ends")
+        return self.namespace_going
 
     async def list_pods(self, pool: Pool) -> tuple[RunnerPod, ...]:
         self._called("list_pods")

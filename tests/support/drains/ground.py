@@ -10,6 +10,8 @@ from peers.peertube.records import MediaInfo
 from peers.runner.pack import install
 from support.cluster.paths import cache_directory
 
+# In the soak too: rounds are about who comes first, which stays as it is when all clocks run ten times as fast, and the
+# more of them there are the better.
 CLOCK_DIVISOR = 10.0
 SAMPLE_SECONDS = 1.0
 SAMPLE_HEIGHT = 90

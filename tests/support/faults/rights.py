@@ -15,19 +15,21 @@ class NamespacedRights:
 
     Attributes:
         namespace: where the operator works.
-        home: where its ServiceAccount lives; the same, unless it has rights in all namespaces.
+        home: where its ServiceAccount lives; the same, unless it is to outlive the namespace.
     """
 
     ACCOUNT: ClassVar = helm.RELEASE
 
-    def __init__(self, cluster: ClusterBackend, namespace: str, *, everywhere: bool = False) -> None:
+    def __init__(
+        self, cluster: ClusterBackend, namespace: str, *, everywhere: bool = False, apart: bool = False
+    ) -> None:
         self.namespace = namespace
-        self.home = f"{namespace}-operator" if everywhere else namespace
+        self.home = f"{namespace}-operator" if everywhere or apart else namespace
         self._cluster = cluster
         watched = {} if everywhere else {"watchNamespaces": [namespace]}
         rendered = helm.manifests({**watched, "crds": {"install": False}}, namespace=self.home)
         self._manifests = [manifest for manifest in rendered if manifest["kind"] in _KINDS]
-        if everywhere:
+        if self.home != namespace:
             self._manifests.insert(0, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.home}})
 
     @property

@@ -19,10 +19,11 @@ from support.faults.server import PeerTubeHere, peertube_here
 from support.faults.stage import Cast, FaultStage
 from support.observer.observer import Observer, observe
 from support.observer.records import ApiCall
+from support.soak.switch import SOAKING
 from support.stage.operator import create_restricted_namespace
 from support.stage.operator_process import OperatorOrder, OperatorProcess
 
-CLOCK_DIVISOR = 10.0
+CLOCK_DIVISOR = 1.0 if SOAKING else 10.0
 
 StageMaker = Callable[..., FaultStage]
 """Makes a stage, given fields of `StageOrder`."""
@@ -36,6 +37,7 @@ class StageOrder:
         restricted: the namespace refuses pods that break the restricted Pod Security standard.
         everywhere: the operator has the rights of a release that watches all namespaces, which a namespace does not
             take along when it goes; it works in this one alone all the same.
+        apart: the operator lives in a namespace of its own, with the rights of a release that watches this one alone.
         proxied: the operator reaches the API server through the proxy.
         played: a player gives pods a life; else the test does.
         cluster: another control plane than the shared one; it needs our CRD, and nodes for a player.
@@ -48,6 +50,7 @@ class StageOrder:
 
     restricted: bool = False
     everywhere: bool = False
+    apart: bool = False
     proxied: bool = True
     played: bool = True
     cluster: LocalCluster | None = None
@@ -100,7 +103,7 @@ def _namespace_with_rights(cluster: LocalCluster, namespace: str, order: StageOr
         create_restricted_namespace(cluster, namespace)
     else:
         cluster.kubectl("create", "namespace", namespace)
-    rights = NamespacedRights(cluster, namespace, everywhere=order.everywhere)
+    rights = NamespacedRights(cluster, namespace, everywhere=order.everywhere, apart=order.apart)
     try:
         rights.give()
         yield rights

@@ -29,6 +29,7 @@ from support.observer.server_watch import ObservedServer
 OPERATOR_USER = "system:serviceaccount:runnerpool-system:runnerpool"
 
 _opened = count()
+_listeners: list[Callable[[Sequence[History]], None]] = []
 # Who looks at each server now, observers of other clusters among them: its jobs are shared among all their pools.
 _watchers: WeakKeyDictionary[ObservedServer, set[Scope]] = WeakKeyDictionary()
 
@@ -114,7 +115,11 @@ class Observer:
 
     def look_around(self, namespace: str) -> None:
         """Keep what stands now in etcd, in processes and in metrics, so that secrets are looked for in it."""
-        self.keep(namespace, self._background.call(places.look(self._http, self.cluster, namespace)))
+        self.keep(namespace, self.look(namespace))
+
+    def look(self, namespace: str) -> list[Text]:
+        """What stands now in etcd, in processes and in the metrics of a namespace's pods and of the operator."""
+        return self._background.call(places.look(self._http, self.cluster, namespace))
 
     def versions(self, namespace: str) -> list[Version]:
         """All that was heard so far of a namespace."""
@@ -191,7 +196,19 @@ def observe(
         if lines:
             raise InvariantBroken("\n".join(lines))
     finally:
+        for listener in _listeners:
+            listener(observer.histories())
         observer.close()
+
+
+@contextmanager
+def every_observation(listener: Callable[[Sequence[History]], None]) -> Iterator[None]:
+    """Have all that is observed by `observe` told when its observation ends, for as long as the block runs."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 @contextmanager

@@ -40,4 +40,4 @@ async def _metrics_of(http: httpx.AsyncClient, namespace: str, pod: str) -> Text
         answer = await http.get(_METRICS.format(namespace=namespace, pod=pod), timeout=_METRICS_SECONDS)
     except httpx.HTTPError:
         return None
-    return Text(place=f"metrics of pod {pod}", content=answer.content) if answer.is_success else None
+    return Text(place=f"metrics of pod {namespace}/{pod}", content=answer.content) if answer.is_success else None

@@ -14,6 +14,11 @@ VALUE_FILES: dict[str, dict[str, Any]] = {
     "digests": {"image": {"digest": DIGEST}, "runnerImage": {"digest": DIGEST}},
     "two namespaces": {"watchNamespaces": ["media", "staging"]},
     "two namespaces, own cluster id": {"watchNamespaces": ["media", "staging"], "clusterId": "berlin-1"},
+    "two namespaces, no cluster-wide right": {
+        "watchNamespaces": ["media", "staging"],
+        "clusterId": "berlin-1",
+        "finishDeletedNamespaces": False,
+    },
     "own cluster id": {"clusterId": "berlin-1"},
     "account of somebody else": {"serviceAccount": {"create": False, "name": "given"}},
     "account with annotations": {"serviceAccount": {"name": "mine", "annotations": {"example.org/a": "b"}}},

@@ -91,8 +91,12 @@ class Case:
                 raise NotTold(f"pool {pool} did not show {reason} within {within:.0f} s; instead: {_says(version)}")
             time.sleep(_EVERY_SECONDS)
 
-    def heals(self, *, within: float = 30.0) -> None:
+    def heals(self, *, within: float = 30.0, shows: str = "") -> None:
         """Wait until the reason last told is gone and the pool is Ready, counted from `cured`.
+
+        Args:
+            within: seconds after the cure.
+            shows: a reason that one of its conditions is to show as well, such as `Steady` after a rollout.
 
         Raises:
             NotTold: the time is up.
@@ -100,15 +104,24 @@ class Case:
         if self._shown is None or self._cured is None:
             raise NotTold("nothing was told or cured yet; call `tells` and `cured` before `heals`")
         shown, cured = self._shown, self._cured
-        while True:
-            version = self._last(shown.pool)
-            if version is not None and version.at >= cured and _well(version, shown.reason):
-                self.healed(version.at - cured)
-                self._note(healed_within=within, cured=cured)
-                return
+        while (since := self._well_since(shown, cured, shows)) is None:
             if time.time() > cured + within:
-                raise NotTold(f"pool {shown.pool} did not heal within {within:.0f} s; instead: {_says(version)}")
+                said = _says(self._last(shown.pool))
+                raise NotTold(f"pool {shown.pool} did not heal within {within:.0f} s; instead: {said}")
             time.sleep(_EVERY_SECONDS)
+        if since > cured + within:
+            raise NotTold(f"pool {shown.pool} healed after {since - cured:.1f} s, and not within {within:.0f} s")
+        self.healed(since - cured)
+        self._note(healed_within=within, cured=cured)
+
+    def _well_since(self, shown: _Shown, cured: float, shows: str) -> float | None:
+        """When the pool was first told well after the cure, if it has been so ever since."""
+        since = None
+        for version in reversed(self._versions(shown.pool)):
+            if version.at < cured or not _well(version, shown.reason, shows):
+                break
+            since = version.at
+        return since
 
     def _note(self, *, healed_within: float, cured: float | None) -> None:
         """Have the observer judge it, too."""
@@ -123,9 +136,12 @@ class Case:
         )
         self._require().note(fault)
 
-    def _last(self, pool: str) -> Version | None:
+    def _versions(self, pool: str) -> list[Version]:
         versions = self._require().versions(self._namespace)
-        found = [version for version in versions if version.kind is Kind.POOL and version.name == pool]
+        return [version for version in versions if version.kind is Kind.POOL and version.name == pool]
+
+    def _last(self, pool: str) -> Version | None:
+        found = self._versions(pool)
         return found[-1] if found else None
 
     def _require(self) -> Observer:
@@ -142,8 +158,16 @@ def _conditions(version: Version | None, reason: str, kind: str) -> list[Json]:
     return [one for one in conditions if one["reason"] == reason and kind in {"", one["type"]}]
 
 
-def _well(version: Version, reason: str) -> bool:
-    return not objects.shows(version.body, reason) and objects.condition(version.body, "Ready").get("status") == "True"
+def _well(version: Version, reason: str, shows: str) -> bool:
+    """What is told of an earlier spec tells nothing of this one."""
+    body = version.body
+    conditions = body.get("status", {}).get("conditions") or ()
+    ready, generation = objects.condition(body, "Ready"), body["metadata"].get("generation", 0)
+    return (
+        reason not in {one["reason"] for one in conditions}
+        and (ready.get("status"), ready.get("observedGeneration", generation)) == ("True", generation)
+        and (not shows or objects.shows(body, shows))
+    )
 
 
 def _says(version: Version | None) -> str:

@@ -25,10 +25,12 @@ class SharedNode:
     Attributes:
         name: of the cluster.
         turns: file whose lock says who may use the cluster beside others (module `turns`).
+        observed: directory in which each process leaves for the others what it has observed.
     """
 
     name: str
     turns: str
+    observed: str
 
 
 def start_for(config: pytest.Config) -> SharedNode:
@@ -56,7 +58,9 @@ def start_for(config: pytest.Config) -> SharedNode:
     operator.stop_following()
     if not cluster.disposable:
         config.add_cleanup(operator.remove)
-    shared = config.stash[_SHARED] = SharedNode(name=cluster.name, turns=str(directory / "turns"))
+    shared = config.stash[_SHARED] = SharedNode(
+        name=cluster.name, turns=str(directory / "turns"), observed=str(directory)
+    )
     return shared
 
 

@@ -158,3 +158,32 @@ async def test_a_runner_of_somebody_elses_that_has_our_pods_name_stays_when_the_
 
     assert (stage.cluster.pool, stage.pods) == (None, [])
     assert stage.link.rows == (foreign,)
+
+
+FORBIDDEN = Refused(Reason.FORBIDDEN, "get pods is forbidden; check the operator's Role")
+
+
+async def test_a_pool_whose_namespace_has_taken_the_operators_rights_along_is_let_go(stage):
+    await stage.settle()
+    stage.cluster.delete_pool()
+    stage.cluster.namespace_going = True
+    stage.cluster.refuse |= {"list_pods": FORBIDDEN, "post_event": FORBIDDEN}
+
+    assert await stage.make_pass() is None
+
+    assert stage.cluster.pool is None
+
+
+@pytest.mark.parametrize("spoil", ["a Role taken away", "a pool that stays", "an API server in trouble"])
+async def test_a_pool_is_not_let_go_unseen_for_any_other_cause(stage, spoil):
+    await stage.settle()
+    if spoil != "a pool that stays":
+        stage.cluster.delete_pool()
+    stage.cluster.namespace_going = spoil != "a Role taken away"
+    trouble = spoil == "an API server in trouble"
+    stage.cluster.refuse["list_pods"] = Unavailable(Reason.API_SERVER_UNAVAILABLE, "away") if trouble else FORBIDDEN
+
+    with pytest.raises((Refused, Unavailable)):
+        await stage.make_pass()
+
+    assert stage.cluster.pool is not None

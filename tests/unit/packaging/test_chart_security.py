@@ -36,6 +36,11 @@ IN_POOL_NAMESPACES: set[Right] = {
     ("", "events", "create"),
 }
 CLUSTER_ID: set[Right] = {("", "namespaces", "get")}
+OF_DELETED_NAMESPACES: set[Right] = {
+    ("runnerpool.dev", "transcodingrunnerpools", "get"),
+    ("runnerpool.dev", "transcodingrunnerpools", "patch"),
+    ("", "namespaces", "get"),
+}
 OF_KOPF: set[Right] = {
     (group, resource, verb)
     for group, resource in (("runnerpool.dev", "transcodingrunnerpools"), ("", "pods"))
@@ -150,11 +155,13 @@ def test_cluster_wide_by_default() -> None:
 def test_with_a_list_of_namespaces_the_rights_are_theirs() -> None:
     values = {"watchNamespaces": ["media", "staging"]}
     assert granted(values, "Role") == {"media": IN_POOL_NAMESPACES, "staging": IN_POOL_NAMESPACES}
-    assert granted(values, "ClusterRole") == {"": CLUSTER_ID}
+    assert granted(values, "ClusterRole") == {"": CLUSTER_ID | OF_DELETED_NAMESPACES}
+    assert granted(values | {"finishDeletedNamespaces": False}, "ClusterRole") == {"": CLUSTER_ID}
 
 
 def test_with_a_cluster_id_of_its_own_too_no_cluster_wide_right_is_left() -> None:
-    kinds = {d["kind"] for d in helm.manifests({"watchNamespaces": ["media"], "clusterId": "berlin-1"})}
+    values = {"watchNamespaces": ["media"], "clusterId": "berlin-1", "finishDeletedNamespaces": False}
+    kinds = {d["kind"] for d in helm.manifests(values)}
     assert not {"ClusterRole", "ClusterRoleBinding"} & kinds
 
 
@@ -162,15 +169,16 @@ def test_with_a_cluster_id_of_its_own_namespaces_are_not_read() -> None:
     assert granted({"clusterId": "berlin-1"}, "ClusterRole") == {"": IN_POOL_NAMESPACES}
 
 
-def test_only_the_namespace_kube_system_may_be_read() -> None:
-    [rule] = [
+@pytest.mark.parametrize("watched", [[], ["media", "staging"]])
+def test_only_kube_system_and_the_namespaces_of_the_list_may_be_read(watched: list[str]) -> None:
+    rules = [
         rule
-        for role in helm.manifests()
+        for role in helm.manifests({"watchNamespaces": watched})
         if role["kind"] == "ClusterRole"
         for rule in role["rules"]
         if "namespaces" in rule["resources"]
     ]
-    assert rule["resourceNames"] == ["kube-system"]
+    assert [name for rule in rules for name in rule["resourceNames"]] == ["kube-system", *watched]
 
 
 @pytest.mark.parametrize("name", VALUE_FILES)

@@ -126,6 +126,18 @@ async def test_a_server_that_allows_no_more_logins_is_asked_for_none_by_anybody(
     assert await attempt(server.session(patience=patience, password="good-3")) is None
 
 
+async def test_a_login_that_is_put_off_is_tried_again_when_its_time_is_over_and_then_once_a_minute(
+    server: ScriptedPeerTube,
+) -> None:
+    server.on("POST", TOKEN, Say(429, b"Too many requests", {"Retry-After": "12"}))
+    session = server.session(password="good")
+
+    await minutes(session, count=3)
+
+    # At once, after 20 s, and each minute from then on.
+    assert len(server.forms()) == 4
+
+
 async def test_a_server_that_asks_to_be_left_alone_is_left_alone_by_all(server: ScriptedPeerTube) -> None:
     patience = Patience()
     one, other = (server.session(patience=patience, password=f"good-{number}") for number in (1, 2))

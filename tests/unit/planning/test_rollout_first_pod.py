@@ -54,6 +54,20 @@ def test_while_the_first_pod_starts_nothing_else_happens_whatever_the_queue_asks
     assert steps((*OLD_THREE, FIRST), queue=queue) == []
 
 
+NONE_NEEDED = make_pool(scaling={"idleSeconds": 7200})
+
+
+@pytest.mark.parametrize("pods", [(FIRST,), ()], ids=["a first pod is there", "it has gone, and a back-off runs"])
+def test_in_a_lull_idle_old_pods_are_kept_as_ever_while_the_first_pod_has_not_shown_itself(pods):
+    held_back = None if pods else IN_TWENTY_SECONDS
+
+    assert gone((*OLD_THREE, *pods), pool=NONE_NEEDED, create_not_before=held_back) == []
+
+
+def test_in_a_lull_idle_old_pods_go_at_once_if_nobody_has_tried_the_present_settings():
+    assert sorted(gone(OLD_THREE, pool=NONE_NEEDED)) == [pod_called(ordinal) for ordinal in (1, 2, 3)]
+
+
 def test_scale_up_waits_for_the_first_pod_too():
     assert reserved(OLD_THREE, queue=known(9)) == (4,)
 

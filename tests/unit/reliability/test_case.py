@@ -9,6 +9,8 @@ from support.observer.records import Change, Fault, Version
 from support.reliability.case import Case, NotTold
 
 MISSING = ({"type": "Ready", "status": "False", "reason": "SecretNotFound"},)
+READY = {"type": "Ready", "status": "True", "reason": "AllWell", "observedGeneration": 1}
+STALLED = {"type": "Progressing", "status": "False", "reason": "RolloutStalled", "observedGeneration": 1}
 
 
 class Seen:
@@ -80,6 +82,35 @@ def test_healing_counts_from_the_cure() -> None:
     assert case.heal == pytest.approx(1.5, abs=0.2)
     assert seen.faults[-1].cured is not None
     assert seen.faults[-1].healed_within == 30
+
+
+def test_healing_is_told_by_the_first_of_the_good_versions_however_late_it_is_asked_for() -> None:
+    case, seen = case_of({"conditions": MISSING, "at": 0.0})
+    case.tells("SecretNotFound")
+    case.cured()
+    seen._versions += [_moved(seen._versions[0], seconds) for seconds in (11.5, 15.0, 19.0)]
+    case.heals(within=5)
+    assert case.heal == pytest.approx(1.5, abs=0.2)
+    with pytest.raises(NotTold, match=r"healed after 1\.\d s, and not within 1 s"):
+        case.heals(within=1)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"conditions": (READY,), "metadata": {"generation": 2}},
+        {"conditions": (READY, STALLED), "metadata": {"generation": 2}},
+        {"conditions": (READY,)},
+    ],
+)
+def test_what_is_told_of_earlier_settings_is_no_healing(told: dict[str, Any]) -> None:
+    case, seen = case_of({"conditions": (READY, STALLED), "at": 0.0})
+    _, later = case_of({**told})
+    case.tells("RolloutStalled")
+    case.cured()
+    seen._versions.append(later._versions[-1])
+    with pytest.raises(NotTold, match="did not heal within 0 s"):
+        case.heals(within=0, shows="Steady" if "metadata" not in told else "")
 
 
 def test_a_pool_that_does_not_heal_is_told_of() -> None:

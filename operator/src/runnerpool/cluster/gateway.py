@@ -15,7 +15,7 @@ from runnerpool.api.reasons import Reason
 from runnerpool.api.times import format_time
 from runnerpool.cluster import observe
 from runnerpool.cluster.api import JSON_PATCH, MERGE_PATCH, KubeApi
-from runnerpool.cluster.errors import ClusterError, NotFound
+from runnerpool.cluster.errors import ClusterError, NotFound, Refused
 from runnerpool.planning.snapshot import RunnerPod
 
 _PAGE = "500"
@@ -53,6 +53,14 @@ class ClusterGateway:
     async def get_pool(self, namespace: str, name: str) -> dict[str, Any]:
         """The pool as it is now."""
         return await self._api.call("GET", _pool_path(namespace, name))
+
+    async def namespace_ends(self, namespace: str) -> bool:
+        """The namespace is being deleted; False as well where we may not read it."""
+        try:
+            body = await self._api.call("GET", f"/api/v1/namespaces/{namespace}")
+        except Refused:
+            return False
+        return "deletionTimestamp" in body["metadata"]
 
     async def list_pods(self, pool: Pool) -> tuple[RunnerPod, ...]:
         """A fresh LIST of the pods that the pool controls."""

@@ -19,6 +19,7 @@ from runnerpool.control.queue_care import QueueCare
 from runnerpool.control.reporter import Reporter
 from runnerpool.control.world import World
 from runnerpool.manifests.inputs import PodInputs
+from runnerpool.planning.deletion import let_go_unseen
 from runnerpool.planning.plan import Create, Plan, RemoveFinalizer, Reserve
 from runnerpool.planning.planner import plan
 from runnerpool.planning.queue import QueueUnknown
@@ -61,6 +62,9 @@ class PoolPasses:
             await self._reporter.report_conditions(spec_invalid(str(error)), body)
             return RESYNC
         except Refused as error:
+            if await self._has_lost_its_namespace(error, body):
+                await self._let_go([let_go_unseen(parse_doomed(body))], body)
+                return None
             await self._tell_of_failure(error.reason, error.message, body)
             raise
         except ClusterError:
@@ -104,8 +108,8 @@ class PoolPasses:
         self._memory.note_given_up(snapshot, decision, troubles)
         self._world.recorder.pods_failed(self._key, self._memory.new_failures)
         await self._care.attend(snapshot, now_pass.link)
-        if any(isinstance(step, RemoveFinalizer) for step in decision.steps):
-            await self._let_go(decision, body)
+        if parting := [step for step in decision.steps if isinstance(step, RemoveFinalizer)]:
+            await self._let_go(parting, body)
             return None
         outcome = PassOutcome(
             snapshot=snapshot,
@@ -141,9 +145,15 @@ class PoolPasses:
             inputs = PodInputs(default_image=self._world.runner_image, ca_bundle=bundle.pem if bundle else None)
         return Pass(pool=pool, status=status, access=access, inputs=inputs, quarantined=quarantined)
 
-    async def _let_go(self, decision: Plan, body: Mapping[str, Any]) -> None:
+    async def _has_lost_its_namespace(self, refusal: Refused, body: Mapping[str, Any]) -> bool:
+        """The Role that we lack has gone with the namespace; one that somebody took away may come back."""
+        if refusal.reason is not Reason.FORBIDDEN or "deletionTimestamp" not in body["metadata"]:
+            return False
+        return await self._world.cluster.namespace_ends(self._key.namespace)
+
+    async def _let_go(self, steps: Sequence[RemoveFinalizer], body: Mapping[str, Any]) -> None:
         """Take our finalizer off, and say what may be left behind."""
-        await self._reporter.report_parting(decision, body)
+        await self._reporter.report_parting(steps, body)
         others = [name for name in body["metadata"]["finalizers"] if name != names.FINALIZER]
         await self._world.cluster.set_finalizers(body, others)
 

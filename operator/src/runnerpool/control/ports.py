@@ -47,6 +47,9 @@ class Cluster(Protocol):
     async def get_pool(self, namespace: str, name: str) -> dict[str, Any]:
         """The pool as it is now."""
 
+    async def namespace_ends(self, namespace: str) -> bool:
+        """The namespace is being deleted, as far as we may know."""
+
     async def list_pods(self, pool: Pool) -> tuple[RunnerPod, ...]:
         """A fresh LIST of the pods that the pool controls."""
 

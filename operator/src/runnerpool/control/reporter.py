@@ -71,9 +71,8 @@ class Reporter:
         await self._write(pool, {"conditions": merged}, status)
         await self._tell(pool, _transitions(status, conditions))
 
-    async def report_parting(self, plan: Plan, body: Mapping[str, Any]) -> None:
+    async def report_parting(self, steps: Sequence[RemoveFinalizer], body: Mapping[str, Any]) -> None:
         """Warn of what the pool leaves behind, if it does, before it goes."""
-        steps = [step for step in plan.steps if isinstance(step, RemoveFinalizer)]
         left = [step for step in steps if step.reason is Reason.RUNNERS_LEFT_BEHIND]
         await self._tell(PoolIdentity.of(body), [News("Warning", step.reason, step.message) for step in left])
 

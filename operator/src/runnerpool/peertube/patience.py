@@ -14,13 +14,12 @@ from runnerpool.peertube.errors import LoginRefused, PeerTubeError, RateLimited,
 LOGIN_PAUSE_SECONDS = 60.0
 """After a login that was refused, no other that is known to fail is tried for so long: a third of what is allowed."""
 DOUBT_PAUSE_SECONDS = 20.0
-"""After a first login that got no proper answer, which says nothing of the login itself."""
+"""After a first login that got no proper answer, or was put off: neither says anything of the login itself."""
 
 FAILURES_ALLOWED = 10
 FAILURES_WITHIN_SECONDS = 300.0
 """More failed logins than that, by whichever pools, and the server would soon refuse the good ones too."""
 
-_REFUSALS = (LoginRefused, RateLimited)
 # These never reached the server, which should be asked as soon as it is back.
 _NOT_COUNTED = (Unreachable, TLSFailed)
 _REMEMBERED_SECONDS = 600.0
@@ -90,7 +89,7 @@ class Patience:
             return
         now = _now()
         again = login in self._failed
-        pause = LOGIN_PAUSE_SECONDS if again or isinstance(error, _REFUSALS) else DOUBT_PAUSE_SECONDS
+        pause = LOGIN_PAUSE_SECONDS if again or isinstance(error, LoginRefused) else DOUBT_PAUSE_SECONDS
         self._failed = {key: known for key, known in self._failed.items() if now < known.until + _REMEMBERED_SECONDS}
         self._failed[login] = _Failure(error=error, until=now + max(pause, error.retry_after or 0.0))
         self._failed_at.append(now)

@@ -63,13 +63,18 @@ def _let_pool_go(snapshot: PoolSnapshot, census: Census) -> Part:
     moment = max(snapshot.queue.since, snapshot.pool.deleting_since or snapshot.now) + OUT_OF_REACH
     if moment > snapshot.now:
         return Part(due=(moment,))
-    return Part(steps=(_leave_behind(snapshot.pool, snapshot.queue.reason),))
+    why = f"which could not be asked for {OUT_OF_REACH.seconds} s ({snapshot.queue.reason})"
+    return Part(steps=(_leave_behind(snapshot.pool, why),))
 
 
-def _leave_behind(pool: Pool, why: Reason) -> RemoveFinalizer:
+def let_go_unseen(pool: Pool) -> RemoveFinalizer:
+    """Of a namespace that is being deleted and has taken the operator's rights in it along: nobody gives them back."""
+    return _leave_behind(pool, "as the namespace's end has taken the operator's rights in it along")
+
+
+def _leave_behind(pool: Pool, why: str) -> RemoveFinalizer:
     message = (
-        f"runners of this pool may be left on {pool.spec.server.url}, which could not be asked for "
-        f"{OUT_OF_REACH.seconds} s ({why}): remove those whose names begin with "
+        f"runners of this pool may be left on {pool.spec.server.url}, {why}: remove those whose names begin with "
         f"{pod_name(pool.name, pool.uid, 0).removesuffix('0')} in PeerTube's administration of remote runners"
     )
     return RemoveFinalizer(reason=Reason.RUNNERS_LEFT_BEHIND, message=message)

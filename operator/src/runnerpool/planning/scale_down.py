@@ -84,11 +84,12 @@ def _choose(snapshot: PoolSnapshot, census: Census, desired: int) -> _Choice:
 def _old_ones(snapshot: PoolSnapshot, census: Census, kinds: Generations, desired: int) -> list[RunnerPod]:
     """Idle pods that the rollout would replace need not wait, as far as others serve in their place.
 
-    While nothing shows that the present settings work, those that serve could not be had back.
+    While nothing shows that the present settings work, those that serve could not be had back. Only where nobody has
+    tried yet, and nobody is wanted, would they wait for a proof that never comes.
     """
     idle = by_rank(census, (pod for pod in kinds.replaceable if pod.name not in census.busy))
     unready = [pod for pod in idle if pod.stage is not PodStage.READY]
-    if kinds.unproven and desired:
+    if kinds.unproven and (desired or kinds.present or snapshot.held_back_until is not None):
         return unready
     ready = [pod for pod in idle if pod.stage is PodStage.READY]
     return [*unready, *ready[: spare(snapshot, census, desired)]]
