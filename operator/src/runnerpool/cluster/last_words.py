@@ -31,6 +31,7 @@ _AGENTS = frozenset(
         "RunnerHung",
         "RunnerDeaf",
         "ScratchFull",
+        "UploadRejected",
     }
 )
 _MOST_JOBS = 8

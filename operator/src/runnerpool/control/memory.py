@@ -79,8 +79,13 @@ class PoolMemory:
         self._counted = set(failed)
         self.new_failures = []
         self._add(fresh, now)
-        proven = (pod.created for pod in pods if _proven(pod, now))
-        self.failures = forget_healed(self.failures, proven, now)
+        proven = [pod for pod in pods if _proven(pod, now)]
+        self.failures = forget_healed(
+            self.failures,
+            (pod.created for pod in proven),
+            now,
+            ended_well=(pod.created for pod in proven if pod.stage is PodStage.ENDED),
+        )
 
     def _told_before(self, pod: RunnerPod) -> bool:
         """An earlier process has counted it: it is kept for its log."""
