@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from support.reliability.results import Result
-from support.reliability.study import FAULTS, NOT_PLAYED, passed
+from support.reliability.study import FAULTS, IN_PART, NOT_PLAYED, passed
 
 _HEAD = """\
 # Reliability
@@ -26,7 +26,7 @@ _ABSENT = "–"  # noqa: RUF001 (a dash of its own in a table's empty cell)
 
 def render(results: Sequence[Result], not_played: Mapping[str, str] = NOT_PLAYED) -> str:
     """The page, with its digest at the end."""
-    page = "\n".join([_HEAD, *_summary(results), *_areas(results), *_rest(not_played)])
+    page = "\n".join([_HEAD, *_summary(results), *_areas(results), *_rest(not_played, IN_PART)])
     return f"{page}\n<!-- digest: {digest(page)} -->\n"
 
 
@@ -108,14 +108,13 @@ def _areas(results: Sequence[Result]) -> Iterator[str]:
         yield ""
 
 
-def _rest(not_played: Mapping[str, str]) -> Iterator[str]:
-    """The faults that nobody plays."""
-    if not not_played:
-        return
+def _rest(not_played: Mapping[str, str], in_part: Mapping[str, str]) -> Iterator[str]:
+    """The faults that nobody plays, and what is left out of others."""
+    told = dict(not_played) | {f"{fault}, in part": why for fault, why in in_part.items()}
     yield "## Not played\n"
     yield _row(("Id", "Why"))
     yield _row(["---"] * 2)
-    yield from (_row((fault, _escaped(not_played[fault]))) for fault in FAULTS if fault in not_played)
+    yield from (_row((fault, _escaped(why))) for fault, why in told.items())
     yield ""
 
 

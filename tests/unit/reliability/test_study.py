@@ -51,4 +51,5 @@ def test_the_page_counts_them_and_lists_the_rest_which_are_no_cases() -> None:
     assert r"| R82 | no \| proxy here |" in page.splitlines()
     assert document.faults(page) == set(RESULT.ids)
     assert document.cases(page) == {document.case_of(RESULT.test)}
-    assert "Not played" not in document.render([RESULT], {})
+    assert "| R80, in part | two clusters" in page
+    assert "| R82 |" not in document.render([RESULT], {})
