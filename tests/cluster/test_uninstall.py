@@ -7,6 +7,7 @@ would have, and ends the pod as the program ended.
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,7 @@ from support.builders import pool_body
 from support.cluster.backends import ClusterBackend
 from support.packaging import helm
 from support.packaging.paths import CHART
+from support.reliability.case import Case
 from support.stage.pools import POOL_KIND
 from support.stage.waiting import until
 
@@ -108,12 +110,14 @@ def patience() -> Iterator[ThreadPoolExecutor]:
         yield made
 
 
+@pytest.mark.fault("R55")
 def test_helm_refuses_to_uninstall_while_a_pool_is_left_and_goes_on_once_it_is_gone(
-    guarded: Guarded, patience: ThreadPoolExecutor
+    guarded: Guarded, patience: ThreadPoolExecutor, case: Case
 ) -> None:
     guarded.install()
     guarded.make_pool()
 
+    begin = time.monotonic()
     refused = guarded.uninstall(patience)
     said = guarded.play_the_kubelet()
     with pytest.raises(helm.HelmError, match=JOB):
@@ -124,10 +128,14 @@ def test_helm_refuses_to_uninstall_while_a_pool_is_left_and_goes_on_once_it_is_g
     kinds = {name.partition("/")[0] for name in guarded.left_of_the_check()}
     assert kinds == {"job.batch", "pod"}
 
+    case.told("Refused", time.monotonic() - begin)
+
     guarded.release_pools()
+    released = time.monotonic()
     allowed = guarded.uninstall(patience)
     guarded.play_the_kubelet()
     assert "uninstalled" in allowed.result()
+    case.healed(time.monotonic() - released)
     assert guarded.left_of_the_check() == []
 
 
