@@ -14,15 +14,16 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300), pytest.mark.usefixt
 
 
 def test_the_rules_are_valid() -> None:
-    assert "SUCCESS: 3 rules found" in check("check", "rules", str(MONITORING / "rules.yaml"))
+    assert "SUCCESS: 4 rules found" in check("check", "rules", str(MONITORING / "rules.yaml"))
 
 
 POOL = 'namespace="media",pool="vod"'
 READY = f'runnerpool_pool_condition{{{POOL},type="Ready",status="true"}}'
 BUILD = 'runnerpool_build_info{version="1"}'
+LEADER, STANDBY = (f'runnerpool_operator_leader{{instance="{name}"}}' for name in ("a", "b"))
 OLDEST = f"runnerpool_queue_oldest_pending_seconds{{{POOL}}}"
 KNOWN = f"runnerpool_queue_known{{{POOL}}}"
-CALM = {BUILD: "1x180", READY: "1x180", OLDEST: "30x180", KNOWN: "1x180"}
+CALM = {BUILD: "1x180", LEADER: "1x180", STANDBY: "0x180", READY: "1x180", OLDEST: "30x180", KNOWN: "1x180"}
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,9 @@ CALM = {BUILD: "1x180", READY: "1x180", OLDEST: "30x180", KNOWN: "1x180"}
         ({}, 30, None),
         ({BUILD: "_x180"}, 4, None),
         ({BUILD: "_x180"}, 6, "RunnerpoolAbsent"),
+        ({LEADER: "1x10 0x180"}, 11, None),
+        ({LEADER: "1x10 0x180"}, 14, "RunnerpoolNobodyLeads"),
+        ({LEADER: "1x10 0x180", STANDBY: "0x10 1x180"}, 30, None),
         ({READY: "0x180"}, 14, None),
         ({READY: "0x180"}, 16, "RunnerpoolPoolNotReady"),
         ({READY: "0x10 1 0x180"}, 20, None),

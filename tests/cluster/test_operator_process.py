@@ -1,8 +1,13 @@
 """The operator as a process under its own ServiceAccount, on a real API server; the tests play the kubelet."""
 
 import json
+import os
+import select
+import socket
+import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +16,24 @@ import pytest
 
 from support.cluster.backends import ClusterBackend
 from support.observer.observer import Observer, observe
+from support.reliability.case import Case
 from support.stage import pools
-from support.stage.operator_process import OperatorOrder, OperatorProcess
+from support.stage.operator_process import LOOPBACK, OperatorOrder, OperatorProcess
 from support.stage.operatorlog import complaints_of
 from support.stage.peertube import PeerTube, running_peertube
 from support.stage.pools import POOL_KIND, WEB_VIDEO, PoolOrder
 from support.stage.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
+
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: here
+contexts: [{name: here, context: {cluster: here, user: me}}]
+users: [{name: me, user: {token: none}}]
+clusters: [{name: here, cluster: {server: "http://127.0.0.1:%s"}}]
+"""
 
 
 @dataclass
@@ -185,8 +200,6 @@ def test_a_pool_at_rest_is_not_written_to(ground: Ground):
 
 
 def _steady_version(ground: Ground) -> str | None:
-    import time
-
     before = ground.pool()["metadata"]["resourceVersion"]
     time.sleep(3)  # three poll periods in which nothing happens are what is waited for
     return before if ground.pool()["metadata"]["resourceVersion"] == before else None
@@ -205,19 +218,45 @@ def test_the_operator_tells_of_its_health_and_stops_within_seconds_leaving_pods_
     assert ground.pods_with(ungated) == names
 
 
-def test_without_a_way_to_the_api_server_the_operator_says_so_and_exits_2(tmp_path: Path):
-    import os
-    import subprocess
+WRONG = {
+    "an option that there is not": (("--no-such-option",), {}, "No such option"),
+    "a number that is none": (("--poll-period-seconds=often",), {}, "--poll-period-seconds"),
+    "a number out of bounds": (("--poll-period-seconds=0",), {}, "--poll-period-seconds"),
+    "a word that is not in the list": (("--log-level=loud",), {}, "--log-level"),
+    "a variable that names no file": ((), {"KUBECONFIG": "/nowhere/at/all"}, "/nowhere/at/all"),
+}
 
-    environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("runnerpool")), "run", "--runner-image=localhost/none:1"],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        env=environment,
-    )
+
+@pytest.mark.fault("R40")
+@pytest.mark.parametrize("wrong", WRONG)
+def test_an_operator_that_is_told_nonsense_says_so_and_ends_with_2_before_it_asks_the_api_server(
+    tmp_path: Path, case: Case, wrong: str
+) -> None:
+    options, environment, told = WRONG[wrong]
+    with socket.create_server((LOOPBACK, 0)) as nobody:
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(KUBECONFIG % nobody.getsockname()[1])
+        begin = time.monotonic()
+        done = run_operator(*options, environment={"KUBECONFIG": str(kubeconfig), **environment})
+        case.told("exit code 2", time.monotonic() - begin)
+        asked, _, _ = select.select([nobody], [], [], 0)
+
+    assert (done.returncode, asked) == (2, [])
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_way_to_the_api_server_the_operator_says_so_and_exits_2() -> None:
+    done = run_operator(environment={})
 
     assert done.returncode == 2
     assert "give --kubeconfig" in done.stderr
+
+
+def run_operator(*options: str, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    """How it ends, that it does so at once, and what it says."""
+    others = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
+    command = [str(Path(sys.executable).with_name("runnerpool")), "run", "--runner-image=localhost/none:1", *options]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=30, check=False, env={**others, **environment}
+    )

@@ -110,7 +110,7 @@ def patience() -> Iterator[ThreadPoolExecutor]:
         yield made
 
 
-@pytest.mark.fault("Uninstall")
+@pytest.mark.fault("R55", "Uninstall")
 def test_helm_refuses_to_uninstall_while_a_pool_is_left_and_goes_on_once_it_is_gone(
     guarded: Guarded, patience: ThreadPoolExecutor, case: Case
 ) -> None:
@@ -128,6 +128,8 @@ def test_helm_refuses_to_uninstall_while_a_pool_is_left_and_goes_on_once_it_is_g
     # The rights have gone; the Job stays until Kubernetes removes it, for people whose helm shows no logs.
     kinds = {name.partition("/")[0] for name in guarded.left_of_the_check()}
     assert kinds == {"job.batch", "pod"}
+
+    case.told("Refused", time.monotonic() - begin)
 
     guarded.release_pools()
     released = time.monotonic()

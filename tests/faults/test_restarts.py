@@ -5,6 +5,7 @@ SIGKILL right after the API server has it. The soak takes every write where `mak
 there are many.
 """
 
+import itertools
 import os
 import signal
 import time
@@ -262,7 +263,7 @@ def chosen(writes: list[ApiRequest]) -> list[int]:
     return list(first.values())
 
 
-@pytest.mark.fault("R32")
+@pytest.mark.fault("R32", "R33")
 def test_pods_are_left_alone_while_the_operator_is_absent_and_it_catches_up_when_it_is_back(
     faults: FaultStage, case: Case
 ) -> None:
@@ -278,8 +279,18 @@ def test_pods_are_left_alone_while_the_operator_is_absent_and_it_catches_up_when
     workers.assert_untouched()
     assert len(faults.pods()) == 1
 
+    started = time.time()
     faults.operator.start()
     back = time.monotonic()
     faults.until(lambda: world_of(faults) == _world(3, holding=3), "three pods at work", within=_BACK_SECONDS)
     case.healed(time.monotonic() - back)
     workers.assert_untouched()
+    # What was there is kept until the queue is known; then one decision, and not one for each thing that has happened.
+    assert _decided(faults, since=started) in ([3], [1, 3])
+
+
+def _decided(stage: FaultStage, *, since: float) -> list[int]:
+    """The numbers of pods that the status told one after the other, from a moment of wall time on."""
+    versions = [version for version in stage.observer.versions(stage.namespace) if version.kind is Kind.POOL]
+    numbers = [version.body["status"]["desiredReplicas"] for version in versions if version.at >= since]
+    return [number for number, _ in itertools.groupby(numbers)]

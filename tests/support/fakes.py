@@ -125,7 +125,7 @@ class FakeCluster:
 
     async def pod_controller(self, namespace: str, name: str) -> str | None:
         self._called("pod_controller")
-        return observe.controller_uid(self.pods[name]) or "" if name in self.pods else None
+        return observe.holder_uid(self.pods[name]) if name in self.pods else None
 
     async def delete_pod(self, namespace: str, name: str, uid: str, *, version: str = "", force: bool = False) -> None:
         self._called("delete_pod")

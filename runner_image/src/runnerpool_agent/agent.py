@@ -236,7 +236,7 @@ class Agent:
 
     def _wrong(self) -> tuple[Finding, ...]:
         found = health.unready(self._observe())
-        status = self._lifecycle.losses.rejected_lately(self._clock())
+        status = self._lifecycle.losses.rejected
         if status is None:
             return found
         message = (

@@ -47,6 +47,7 @@ class Cause(StrEnum):
     RUNNER_HUNG = "RunnerHung"
     RUNNER_DEAF = "RunnerDeaf"
     SCRATCH_FULL = "ScratchFull"
+    UPLOAD_REJECTED = "UploadRejected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +117,11 @@ class Step:
     until: float | None = None
 
 
-def order_drain(drain: Drain, now: float) -> Drain:
-    """The operator wants the pod gone, its jobs finished, however long they take."""
+def order_drain(drain: Drain, now: float, cause: Cause = Cause.DRAIN_ORDERED) -> Drain:
+    """The pod is to go, its jobs finished, however long they take."""
     if drain.phase is not Phase.RUNNING:
         return drain
-    return replace(drain, phase=Phase.DRAINING, cause=Cause.DRAIN_ORDERED, since=now)
+    return replace(drain, phase=Phase.DRAINING, cause=cause, since=now)
 
 
 def order_abort(drain: Drain, now: float, cause: Cause = Cause.ABORT_ORDERED) -> Drain:

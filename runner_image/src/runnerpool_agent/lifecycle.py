@@ -19,7 +19,7 @@ from runnerpool_agent.orders import Order
 from runnerpool_agent.restarts import Restarts
 from runnerpool_agent.retire import effective
 from runnerpool_agent.runner_view import RunnerView
-from runnerpool_agent.termination import Ending, JobsAtEnd, ending_of_drain
+from runnerpool_agent.termination import Ending, JobsAtEnd, ending_of_drain, ending_of_rejection
 from runnerpool_agent.vitals import Vitals
 
 WAIT_SECONDS = 1.0
@@ -174,6 +174,9 @@ class Lifecycle:
     def _book(self, life: Life, *, final: bool = False) -> None:
         for end in life.view.ledger.take_ends(final=final):
             self.losses.book(end, self._why_lost(life))
+        if self.losses.rejected is not None:
+            # The next encode would most likely be in vain, too; how soon it is tried is the operator's to say.
+            self._become(machine.order_drain(self.drain, self._clock(), Cause.UPLOAD_REJECTED))
 
     def _why_lost(self, life: Life) -> LossCause:
         if life.retirement.phase is Phase.ABORTING and life.retirement.cause is not None:
@@ -234,6 +237,8 @@ class Lifecycle:
         return self.drain.phase is Phase.ABORTING
 
     def _judge(self, jobs: JobsAtEnd, *, aborted: bool) -> Ending:
+        if self.drain.cause is Cause.UPLOAD_REJECTED and self.losses.rejected is not None:
+            return ending_of_rejection(self.losses.rejected, jobs)
         return ending_of_drain(self.drain.cause or Cause.TERMINATED, jobs, aborted=aborted)
 
     def _with_jobs(self, ending: Ending) -> Ending:

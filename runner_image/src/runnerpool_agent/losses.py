@@ -11,7 +11,6 @@ from runnerpool_agent.jobs import JobEnd, Outcome
 KEPT = 8
 """Jobs named in the termination message, of which Kubernetes keeps 4096 bytes."""
 _LONGEST_WORD = 64
-RECENT_SECONDS = 600.0
 REJECTED = frozenset({408, 413, 502, 504})
 """What proxies answer to an upload that is too big or too slow for them; each costs the whole encode."""
 _NOT_OURS = frozenset({400, 403, 404})
@@ -43,13 +42,17 @@ def cause_of(end: JobEnd, why_ended: LossCause) -> LossCause:
 
 
 class Losses:
-    """All lost work of one pod, through all lives of its runner."""
+    """All lost work of one pod, through all lives of its runner.
+
+    Attributes:
+        seconds: By cause.
+        rejected: The HTTP status of the last rejected upload; None if none was.
+    """
 
     def __init__(self, on_loss: Callable[[LossCause, float], None]) -> None:
         self._on_loss = on_loss
         self._jobs: deque[LostWork] = deque(maxlen=KEPT)
-        self._rejected_at: float | None = None
-        self._rejected_status: int | None = None
+        self.rejected: int | None = None
         self.seconds: dict[LossCause, float] = {}
 
     def book(self, end: JobEnd, why_ended: LossCause) -> None:
@@ -58,16 +61,10 @@ class Losses:
             return
         cause = cause_of(end, why_ended)
         if cause is LossCause.UPLOAD_REJECTED:
-            self._rejected_at, self._rejected_status = end.at, end.status
+            self.rejected = end.status
         self._jobs.append(LostWork(end=end, cause=cause))
         self.seconds[cause] = self.seconds.get(cause, 0.0) + end.seconds
         self._on_loss(cause, end.seconds)
-
-    def rejected_lately(self, now: float) -> int | None:
-        """The HTTP status of the last rejected upload, if that was within ten minutes."""
-        if self._rejected_at is None or now - self._rejected_at > RECENT_SECONDS:
-            return None
-        return self._rejected_status
 
     def jobs(self) -> tuple[LostWork, ...]:
         """The last ones."""

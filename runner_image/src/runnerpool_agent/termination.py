@@ -99,6 +99,15 @@ def ending_of_drain(cause: Cause, jobs: JobsAtEnd, *, aborted: bool) -> Ending:
     return Ending(code=ExitCode.RUNNER_FAILED, cause=EndCause.RUNNER_FAILED, message=message)
 
 
+def ending_of_rejection(status: int, jobs: JobsAtEnd) -> Ending:
+    """The pod ends since the operator can hear of it in no other way, and paces what comes next."""
+    message = (
+        f"the result of a job was refused with HTTP {status}: a proxy before the server limits the size or the time of "
+        f"uploads; {_fate(jobs)}"
+    )
+    return Ending(code=ExitCode.RUNNER_FAILED, cause=Cause.UPLOAD_REJECTED, message=message)
+
+
 def _fate(jobs: JobsAtEnd) -> str:
     return f"{jobs.handed_back} jobs handed back, {jobs.lost} left for the server's watchdog"
 

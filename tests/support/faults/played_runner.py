@@ -18,6 +18,7 @@ _JOBS = "/api/v1/runners/jobs"
 _ASK_EVERY_SECONDS = 0.3
 _REPORT_EVERY_SECONDS = 1.0
 _RUNNER_VERSION = "0.6.0"
+_REJECTED = frozenset({408, 413, 502, 504})
 _SUFFIXES = {"videoFile": "mp4", "resolutionPlaylistFile": "m3u8", "storyboardFile": "jpg", "vttFile": "vtt"}
 
 
@@ -60,16 +61,21 @@ class PlayedRunner:
     Attributes:
         jobs: UUIDs of those in hand.
         taking: it takes jobs; set to False to drain.
+        lost: the jobs that did not end well, as the agent's last message has them.
+        rejected: the HTTP status with which a result was refused; None if none was.
     """
 
     def __init__(self, orders: Orders, session: aiohttp.ClientSession, job_seconds: Callable[[], float]) -> None:
         self.jobs: dict[str, asyncio.Task[None]] = {}
         self.taking = True
+        self.lost: list[dict[str, Any]] = []
+        self.rejected: int | None = None
         self._orders = orders
         self._session = session
         self._job_seconds = job_seconds
         self._finish = asyncio.Event()
         self._tokens: dict[str, str] = {}
+        self._began: dict[str, tuple[str, float]] = {}
 
     async def work(self) -> None:
         """Ask for jobs until cancelled.
@@ -94,9 +100,12 @@ class PlayedRunner:
         self.stop()
         returned = 0
         for uuid in uuids:
+            taken = False
             with suppress(aiohttp.ClientError, TimeoutError):
                 status, _ = await self._call(f"{_JOBS}/{uuid}/abort", uuid, reason="the runner ends")
-                returned += status < 400
+                taken = status < 400
+            self._lose(uuid, "handed_back" if taken else "lost")
+            returned += taken
         return returned
 
     def stop(self) -> None:
@@ -105,6 +114,11 @@ class PlayedRunner:
         for task in self.jobs.values():
             task.cancel()
         self.jobs.clear()
+
+    def _lose(self, uuid: str, fate: str) -> None:
+        job_type, since = self._began[uuid]
+        seconds = round(asyncio.get_running_loop().time() - since)
+        self.lost.append({"uuid": uuid, "type": job_type, "fate": fate, "seconds": seconds})
 
     async def _ask(self) -> None:
         types = list(self._orders.job_types)
@@ -122,6 +136,7 @@ class PlayedRunner:
             return  # another runner was quicker
         job = answer["job"]
         self._tokens[uuid] = job["jobToken"]
+        self._began[uuid] = (job["type"], asyncio.get_running_loop().time())
         task = asyncio.create_task(self._carry_out(uuid, job["type"]), name=f"job {uuid}")
         self.jobs[uuid] = task
         task.add_done_callback(lambda _: self.jobs.pop(uuid, None))
@@ -153,7 +168,11 @@ class PlayedRunner:
     async def _deliver(self, uuid: str, job_type: str) -> None:
         files = {name: f"{uuid}.{_suffix(name)}" for name in REQUIRED_FILES.get(job_type, ())}
         with suppress(aiohttp.ClientError, TimeoutError):
-            await self._post_form(f"{_JOBS}/{uuid}/success", uuid, {}, files)
+            status = await self._post_form(f"{_JOBS}/{uuid}/success", uuid, {}, files)
+            if status in _REJECTED:
+                self.rejected, self.taking = status, False
+                self._lose(uuid, "failed")
+                await self._call(f"{_JOBS}/{uuid}/error", uuid, message=f"the result was refused with {status}")
 
     async def _call(self, path: str, uuid: str | None, **fields: Any) -> tuple[int, Mapping[str, Any]]:
         body = {"runnerToken": self._orders.token, **fields}

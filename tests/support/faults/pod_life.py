@@ -150,6 +150,8 @@ class PodLife:
                 return self._crash
             if working.done():
                 return UNREGISTERED
+            if runner.rejected is not None and not runner.jobs:
+                return _rejected(runner)
             if order is Order.ABORT and runner.jobs:
                 return await self._hand_back(runner)
             if order is not Order.NONE and not runner.jobs:
@@ -160,7 +162,7 @@ class PodLife:
         count = await runner.hand_back()
         cause = "DrainDeadline" if self._deleted else "AbortOrdered"
         message = f"{cause}: {count} jobs handed back, 0 left for the server's watchdog"
-        return End(exit_code=5, reason="Error", cause=cause, message=message)
+        return End(exit_code=5, reason="Error", cause=cause, message=message, jobs=tuple(runner.lost))
 
     def _order(self) -> Order:
         word = self.pod["metadata"].get("annotations", {}).get(ANNOTATION_DRAIN, "")
@@ -202,6 +204,11 @@ class PodLife:
         self._changed.clear()
         if self._gone:
             raise Gone(self.name)
+
+
+def _rejected(runner: PlayedRunner) -> End:
+    message = f"the result of a job was refused with HTTP {runner.rejected}"
+    return End(exit_code=4, reason="Error", cause="UploadRejected", message=message, jobs=tuple(runner.lost))
 
 
 def _seconds_until(moment: str) -> float:

@@ -12,15 +12,17 @@ Pod = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """How the container ended: the kubelet's word, the exit code, the agent's own cause and message."""
+    """How the container ended: the kubelet's word, the exit code, the agent's own cause, message and lost jobs."""
 
     exit_code: int
     reason: str
     cause: str = ""
     message: str = ""
+    jobs: tuple[Json, ...] = ()
 
     def terminated(self) -> Json:
-        told = json.dumps({"cause": self.cause, "message": self.message}) + "\n" if self.cause else ""
+        word = {"cause": self.cause, "message": self.message, "jobs": self.jobs}
+        told = f"{json.dumps(word)}\n" if self.cause else ""
         state = {"exitCode": self.exit_code, "reason": self.reason, "finishedAt": now(), "startedAt": now()}
         return state | ({"message": told} if told else {})
 

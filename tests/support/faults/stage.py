@@ -65,6 +65,7 @@ class FaultStage:
         self.http = httpx.Client(verify=plane.pki.client_context(), base_url=plane.url, timeout=20, trust_env=False)
         self.reader = KubeReader(self.http)
         self.canaries = [cast.server.password]
+        self.expected_complaints: list[str] = []
         self._cast = cast
 
     @property
@@ -179,6 +180,10 @@ class FaultStage:
     def secret_found_nowhere(self, value: str) -> None:
         """Scan the operator's logs for one more secret at the end of the test."""
         self.canaries.append(value)
+
+    def expect_complaint(self, words: str) -> None:
+        """The test makes the operator fail: lines with these words are no fault of the log's."""
+        self.expected_complaints.append(words)
 
     def describe(self) -> str:
         """What there is, for whoever reads of a failure."""

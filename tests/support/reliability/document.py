@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from support.reliability.results import Result
+from support.reliability.study import FAULTS, IN_PART, NOT_PLAYED, passed
 
 _HEAD = """\
 # Reliability
@@ -23,9 +24,9 @@ _CAPITALS: Mapping[str, str] = {"api": "API", "crd": "CRD", "tls": "TLS", "rbac"
 _ABSENT = "–"  # noqa: RUF001 (a dash of its own in a table's empty cell)
 
 
-def render(results: Sequence[Result]) -> str:
+def render(results: Sequence[Result], not_played: Mapping[str, str] = NOT_PLAYED) -> str:
     """The page, with its digest at the end."""
-    page = "\n".join([_HEAD, *_summary(results), *_areas(results)])
+    page = "\n".join([_HEAD, *_summary(results), *_areas(results), *_rest(not_played, IN_PART)])
     return f"{page}\n<!-- digest: {digest(page)} -->\n"
 
 
@@ -46,9 +47,18 @@ def cases(page: str) -> set[tuple[str, str]]:
         heading = _FILE.match(line)
         if heading:
             file = heading[1]
-        elif line.startswith("| ") and not line.startswith(("| Case", "| ---")):
+        elif line.startswith("## "):
+            file = ""
+        elif file and line.startswith("| ") and not line.startswith(("| Case", "| ---")):
             found.add((file, re.split(r"(?<!\\) \|", line.removeprefix("| "))[0]))
     return found
+
+
+def faults(page: str) -> set[str]:
+    """Ids of the study's faults that some case on a page plays."""
+    cells = (re.split(r"(?<!\\) \|", line) for line in page.splitlines() if line.startswith("| "))
+    told = {fault.strip() for row in cells if len(row) > len(_COLUMNS) for fault in row[1].split(",")}
+    return told & set(FAULTS)
 
 
 def case_of(test: str) -> tuple[str, str]:
@@ -84,6 +94,7 @@ def _summary(results: Sequence[Result]) -> Iterator[str]:
     commits = ", ".join(f"`{commit}`" for commit in sorted({result.commit for result in results if result.commit}))
     machines = "; ".join(sorted({result.machine for result in results}))
     yield f"{told}; commit {commits or 'unknown'}, on {machines}.\n"
+    yield f"{len(passed(results))} of the {len(FAULTS)} faults of the study are played and pass.\n"
 
 
 def _areas(results: Sequence[Result]) -> Iterator[str]:
@@ -95,6 +106,16 @@ def _areas(results: Sequence[Result]) -> Iterator[str]:
         rows = [result for result in results if case_of(result.test)[0] == file]
         yield from (_row(_cells(result)) for result in sorted(rows, key=lambda result: case_of(result.test)))
         yield ""
+
+
+def _rest(not_played: Mapping[str, str], in_part: Mapping[str, str]) -> Iterator[str]:
+    """The faults that nobody plays, and what is left out of others."""
+    told = dict(not_played) | {f"{fault}, in part": why for fault, why in in_part.items()}
+    yield "## Not played\n"
+    yield _row(("Id", "Why"))
+    yield _row(["---"] * 2)
+    yield from (_row((fault, _escaped(why))) for fault, why in told.items())
+    yield ""
 
 
 def _cells(result: Result) -> Sequence[str]:

@@ -97,6 +97,11 @@ def test_another_finalizer_is_not_ours():
     assert (pool.deleting, pool.has_finalizer) == (False, False)
 
 
+def test_a_pool_that_is_deleted_without_its_dependents_is_seen_as_such():
+    assert parse_pool(pool_body(finalizers=["orphan"])).orphaning is True
+    assert parse_pool(pool_body()).orphaning is False
+
+
 def test_no_finalizers_at_all_are_read_as_none():
     assert parse_pool(pool_body(finalizers=None)).has_finalizer is False
 

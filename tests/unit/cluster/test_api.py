@@ -5,7 +5,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio import client
 
-from runnerpool.cluster.api import KubeApi
+from runnerpool.cluster.api import KubeApi, load_configuration
 from runnerpool.cluster.errors import NotLeading, Unavailable
 
 
@@ -89,4 +89,30 @@ async def test_a_replica_that_leads_writes(asked):
     api = KubeApi(configuration, Recorder(), may_write=lambda: True)
     await api.call("POST", "/api/v1/namespaces/media/pods", body={})
     assert seen == ["POST"]
+    await api.close()
+
+
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: here
+contexts: [{name: here, context: {cluster: here, user: me}}]
+users: [{name: me, user: {token: secret}}]
+clusters: [{name: here, cluster: {server: "%s"}}]
+"""
+
+
+async def test_a_proxy_that_the_environment_names_is_not_asked(asked, tmp_path, monkeypatch):
+    seen, there = asked
+    path = tmp_path / "kubeconfig"
+    path.write_text(KUBECONFIG % there.host)
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+
+    api = KubeApi(await load_configuration(str(path)), Recorder())
+    await api.call("GET", "/api/v1/namespaces/media/pods")
+
+    assert seen == ["GET"]
     await api.close()

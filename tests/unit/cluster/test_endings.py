@@ -30,6 +30,7 @@ EVICTED = {"reason": "Evicted", "message": 'Usage of EmptyDir volume "scratch" e
         (ended(4, cause="RunnerHung"), FailureCause.RUNNER_HUNG),
         (ended(4, cause="RunnerDeaf"), FailureCause.RUNNER_DEAF),
         (ended(4, cause="ScratchFull"), FailureCause.SCRATCH_FULL),
+        (ended(4, cause="UploadRejected"), FailureCause.UPLOAD_REJECTED),
         (ended(5, cause="Unhealthy"), FailureCause.RUNNER_SILENT),
         (ended(5, cause="ContactLost"), FailureCause.CONTACT_LOST),
         (ended(3, cause="Unregistered"), FailureCause.RUNNER_UNREGISTERED),

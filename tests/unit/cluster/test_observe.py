@@ -4,7 +4,7 @@ import pytest
 
 from runnerpool.api import names
 from runnerpool.api.times import parse_time
-from runnerpool.cluster.observe import owned_pods
+from runnerpool.cluster.observe import holder_uid, owned_pods
 from runnerpool.planning.snapshot import PodStage
 
 UID = "0a1b2c3d-0000-4000-8000-000000000000"
@@ -234,3 +234,19 @@ def test_the_time_of_an_abort_is_its_own():
     assert seen(pod(annotations=order)).drain_since is None
     found = seen(pod(annotations=order | {names.ANNOTATION_ABORT_SINCE: "2026-11-23T12:00:00Z"}))
     assert found.drain_since == datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def test_a_pod_tells_its_image():
+    assert seen(pod(spec={"containers": [{"image": "localhost/runner:1"}]})).image == "localhost/runner:1"
+    assert seen(pod()).image == ""
+
+
+def test_a_pod_is_held_by_the_pool_that_controls_it_and_finds_it_by_its_labels():
+    owner = {"uid": UID, "controller": True, "name": "vod"}
+    ours = {names.LABEL_MANAGED_BY: names.MANAGED_BY, names.LABEL_POOL: "vod"}
+
+    assert holder_uid(pod(ownerReferences=[owner], labels=ours)) == UID
+    assert holder_uid(pod(ownerReferences=[owner], labels={names.LABEL_POOL: "vod"})) == ""
+    assert holder_uid(pod(ownerReferences=[owner], labels={**ours, names.LABEL_POOL: "other"})) == ""
+    assert holder_uid(pod(ownerReferences=[owner])) == ""
+    assert holder_uid(pod(ownerReferences=[], labels=ours)) == ""

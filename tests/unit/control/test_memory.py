@@ -192,3 +192,31 @@ def test_a_name_that_is_somebody_elses_is_remembered_until_it_is_given_up():
 
     memory.note_collisions([], reserved=[6])
     assert memory.collided == set()
+
+
+REJECTED = replace(FAILED, failure=FailureCause.UPLOAD_REJECTED)
+
+
+def test_rejected_uploads_are_over_when_a_pod_made_since_has_ended_well_and_not_when_it_is_ready():
+    memory = PoolMemory()
+    memory.note_pods([REJECTED], START)
+
+    memory.note_pods([replace(POD, uid="u2", created=after(1), ready_since=after(1))], after(600))
+    assert counts(memory) == [1]
+
+    memory.note_pods([replace(FAILED, uid="u2", created=after(1), succeeded=True, failure=None)], after(601))
+    assert counts(memory) == []
+
+
+def test_a_pod_whose_image_is_not_what_it_was_at_first_is_edited_whatever_was_asked_for():
+    memory = PoolMemory()
+    rewritten = replace(POD, image="mirror.example.org/runner:1")
+
+    memory.note_images([rewritten])
+    assert memory.edited == frozenset()
+
+    memory.note_images([replace(rewritten, image="other:1")])
+    assert memory.edited == {POD.name}
+
+    memory.note_images([replace(rewritten, uid="u2")])
+    assert memory.edited == frozenset()

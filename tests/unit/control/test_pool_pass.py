@@ -269,6 +269,18 @@ async def test_a_ghost_row_of_ours_goes_and_look_alikes_stay(stage):
     assert {row.id for row in stage.link.rows} == {ours.id, 71, 72, 73}
 
 
+async def test_a_pod_that_somebody_has_taken_from_the_pool_keeps_its_runner_and_is_replaced(stage):
+    stage.link.set(**pending(1))
+    await stage.settle()
+    (released,) = stage.pods
+    stage.cluster.pods[released]["metadata"]["ownerReferences"] = []
+
+    await stage.settle()
+
+    assert stage.pods == [released, stage.pod(2)]
+    assert stage.rows == [released, stage.pod(2)]
+
+
 async def test_a_pod_that_failed_is_replaced_under_a_new_name_and_told(stage):
     stage.link.set(**pending(1))
     await stage.settle()

@@ -163,3 +163,19 @@ def test_a_pod_that_never_ran_does_not_hold_a_pool_whose_server_is_out_of_reach(
 
 def test_a_pod_that_never_ran_is_thrown_away_first_where_the_server_can_be_asked():
     assert [type(step) for step in steps([gated(1)], rows=())] == [Discard]
+
+
+ORPHANED = ABORTED.model_copy(update={"orphaning": True})
+
+
+def test_the_pods_of_a_pool_deleted_without_its_dependents_are_left_as_they_are_and_named():
+    (step,) = steps([make_pod(1), make_pod(2, drain_order="drain", drain_since=ago(90000))], pool=ORPHANED)
+
+    assert isinstance(step, RemoveFinalizer)
+    assert step.reason is Reason.RUNNERS_LEFT_BEHIND
+    assert pod_called(1) in step.message
+    assert pod_called(2) in step.message
+
+
+def test_a_pool_without_our_finalizer_that_is_deleted_without_its_dependents_needs_nothing():
+    assert steps(pool=ORPHANED.model_copy(update={"has_finalizer": False}), rows=()) == []

@@ -37,6 +37,16 @@ def delay(count, salt="uid"):
     return (moment - NOW).total_seconds()
 
 
+def test_a_pod_that_is_made_and_fails_within_the_second_of_the_failure_before_counts():
+    seen, made = NOW.replace(microsecond=900_000), NOW  # the API server's times have whole seconds
+
+    first = add_failures((), [pod()], seen)
+    (second,) = add_failures(first, [PodFailure(cause=CRASHED, created=made)], seen)
+
+    assert second.count == 2
+    assert forget_healed(first, [made], seen) == ()
+
+
 def test_the_first_failure_of_a_cause_is_answered_at_once():
     assert add_failures((), [pod()], NOW) == (failure(),)
     assert delay(1) == 0
@@ -117,3 +127,11 @@ def test_rows_stay_within_the_bounds_of_the_resource(first, second):
 def test_every_cause_is_a_reason_and_has_a_remedy(cause):
     assert cause.reason is Reason(cause)
     assert REMEDIES[cause]
+
+
+def test_a_row_that_only_the_end_of_a_job_can_disprove_waits_for_a_pod_that_ended_well():
+    rejected, crashed = failure(FailureCause.UPLOAD_REJECTED, age=60), failure(age=60)
+
+    assert forget_healed([rejected, crashed], [ago(30)], NOW) == (rejected,)
+    assert forget_healed([rejected, crashed], [ago(30)], NOW, ended_well=[ago(61)]) == (rejected,)
+    assert forget_healed([rejected, crashed], [ago(30)], NOW, ended_well=[ago(30)]) == ()

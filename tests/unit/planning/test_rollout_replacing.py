@@ -248,3 +248,10 @@ def test_a_first_pod_that_an_upgrade_overtakes_before_it_ran_is_made_anew():
 
     assert gone(pods, pool=wanting(1)) == called(2)
     assert reserved(pods, pool=wanting(1)) == ()
+
+
+def test_a_pod_that_somebody_has_changed_is_replaced_like_an_old_one():
+    pods = [make_pod(1), make_pod(2)]
+
+    assert reserved(pods, pool=wanting(2), edited={pod_called(2)}) == (3,)
+    assert gone([*pods, make_pod(3)], pool=wanting(2), edited={pod_called(2)}) == [pod_called(2)]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum, unique
 
 from runnerpool.api.reasons import Reason
+from runnerpool.api.remedies import UPLOAD_REJECTED
 
 
 @unique
@@ -24,6 +25,8 @@ class FailureCause(StrEnum):
     """This pod does not reach the server, though the operator does."""
     UNREADY = "Unready"
     """Its readiness probe has failed for longer than the pool tolerates."""
+    UPLOAD_REJECTED = "UploadRejected"
+    """The result of a job was refused at the end of its encode, by a proxy before the server."""
     SCRATCH_FULL = "ScratchFull"
     OUT_OF_MEMORY = "OutOfMemory"
     EVICTED = "Evicted"
@@ -49,6 +52,7 @@ REMEDIES: Mapping[FailureCause, str] = {
     FailureCause.RUNNER_UNREGISTERED: "somebody removed the runner in PeerTube, or its registration token",
     FailureCause.CONTACT_LOST: "check network, DNS and network policies between the pod and the server",
     FailureCause.UNREADY: "check network and DNS between the pod and the server; the agent's /readyz tells more",
+    FailureCause.UPLOAD_REJECTED: UPLOAD_REJECTED,
     FailureCause.SCRATCH_FULL: "raise runner.scratch.size: a job needs room for its source and its results",
     FailureCause.OUT_OF_MEMORY: "raise runner.resources.limits.memory, or lower concurrency or ffmpeg.threads",
     FailureCause.EVICTED: "look at the node's events; requests that fit the use make evictions rarer",

@@ -18,6 +18,8 @@ _ASKS_FOR_NOTHING = {
     "jobTypes": [JobType.WEB_VIDEO],
     "scaling": {"maxReplicas": 0},
 }
+# metav1.FinalizerOrphanDependents: the garbage collector takes it off when it has made the dependents ownerless.
+_ORPHAN = "orphan"
 _METADATA = ("namespace", "name", "uid", "generation", "resourceVersion")
 
 
@@ -53,6 +55,7 @@ def parse_pool(body: Mapping[str, Any]) -> Pool:
     fields |= {
         "deletingSince": parse_time(metadata.get("deletionTimestamp")),
         "hasFinalizer": FINALIZER in (metadata.get("finalizers") or ()),
+        "orphaning": _ORPHAN in (metadata.get("finalizers") or ()),
         "override": (metadata.get("annotations") or {}).get(ANNOTATION_OVERRIDE),
         "spec": body.get("spec") or {},
     }

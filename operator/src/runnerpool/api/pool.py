@@ -331,6 +331,7 @@ class Pool(_Model):
     Attributes:
         deleting_since: `metadata.deletionTimestamp`; None unless it is being deleted.
         has_finalizer: Our own finalizer is on it.
+        orphaning: Whoever deletes it wants its pods left as they are (`--cascade=orphan`).
         override: Value of the annotation `runnerpool.dev/override`; None if absent.
     """
 
@@ -341,6 +342,7 @@ class Pool(_Model):
     resource_version: str
     deleting_since: datetime | None = None
     has_finalizer: bool = False
+    orphaning: bool = False
     override: str | None = None
     spec: PoolSpec
 

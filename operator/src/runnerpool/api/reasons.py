@@ -43,7 +43,6 @@ class Reason(StrEnum):
     JOB_STUCK = "JobStuck"
     JOB_REPAIRED = "JobRepaired"
     REPAIR_REFUSED = "RepairRefused"
-    UPLOAD_REJECTED = "UploadRejected"
 
     # Conditions
     ALL_WELL = "AllWell"
@@ -99,6 +98,7 @@ class Reason(StrEnum):
     RUNNER_UNREGISTERED = "RunnerUnregistered"
     CONTACT_LOST = "ContactLost"
     UNREADY = "Unready"
+    UPLOAD_REJECTED = "UploadRejected"
     SCRATCH_FULL = "ScratchFull"
     OUT_OF_MEMORY = "OutOfMemory"
     EVICTED = "Evicted"

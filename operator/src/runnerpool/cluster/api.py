@@ -36,7 +36,8 @@ async def load_configuration(kubeconfig: str | None) -> client.Configuration:
     Raises:
         kubernetes.aio.config.ConfigException: Neither is there.
     """
-    configuration = client.Configuration()
+    # Proxies in the environment are meant for the way out of the cluster; a kubeconfig can name one (proxy-url).
+    configuration = client.Configuration(client_session_kwargs={"trust_env": False})
     if kubeconfig is None:
         config.load_incluster_config(client_configuration=configuration)
     else:

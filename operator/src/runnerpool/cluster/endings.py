@@ -21,6 +21,7 @@ AGENT_CAUSES: Mapping[str, FailureCause | None] = {
     "Unregistered": FailureCause.RUNNER_UNREGISTERED,
     "ContactLost": FailureCause.CONTACT_LOST,
     "ScratchFull": FailureCause.SCRATCH_FULL,
+    "UploadRejected": FailureCause.UPLOAD_REJECTED,
     "InvalidConfiguration": FailureCause.CONFIGURATION_INVALID,
     "UnsupportedRunner": FailureCause.CONFIGURATION_INVALID,
     "AgentFailed": FailureCause.AGENT_FAILED,

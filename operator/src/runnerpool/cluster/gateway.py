@@ -110,11 +110,11 @@ class ClusterGateway:
         await self._api.call("PATCH", f"{_pods_path(namespace)}/{name}", body=patch, content_type=MERGE_PATCH)
 
     async def pod_controller(self, namespace: str, name: str) -> str | None:
-        """UID of the controller of the pod of that name; "" if it has none, None if there is no such pod."""
+        """UID of the pool that the pod of that name belongs to; "" if to none, None if there is no such pod."""
         # By a LIST, so that no right is needed but that which the pool's own pods are listed by.
         page = await self._api.call("GET", _pods_path(namespace), query={"fieldSelector": f"metadata.name={name}"})
         items = page.get("items") or ()
-        return next((observe.controller_uid(item) or "" for item in items), None)
+        return next((observe.holder_uid(item) for item in items), None)
 
     async def delete_pod(self, namespace: str, name: str, uid: str, *, version: str = "", force: bool = False) -> None:
         """Delete a pod; one that has gone already is fine.

@@ -28,6 +28,19 @@ def controller_uid(item: Mapping[str, Any]) -> str | None:
     return next((owner["uid"] for owner in owners if owner.get("controller")), None)
 
 
+def holder_uid(item: Mapping[str, Any]) -> str:
+    """UID of the pool that controls a pod and would find it by its labels; "" if there is none.
+
+    A pod whose labels somebody has taken away is in no LIST of its pool's, and so is let go of.
+    """
+    labels = item["metadata"].get("labels") or {}
+    owners = item["metadata"].get("ownerReferences") or ()
+    found = (
+        owner["uid"] for owner in owners if owner.get("controller") and owner["name"] == labels.get(names.LABEL_POOL)
+    )
+    return next(found, "") if labels.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY else ""
+
+
 def _runner_pod(item: Mapping[str, Any], pool: str, uid: str) -> RunnerPod | None:
     metadata, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
     ordinal = names.pod_ordinal(metadata["name"], pool, uid)
@@ -61,10 +74,16 @@ def _runner_pod(item: Mapping[str, Any], pool: str, uid: str) -> RunnerPod | Non
         unready_since=_unready_since(status) if stage is PodStage.STARTING else None,
         lost_since=None if stage is PodStage.ENDED else _lost_since(metadata, status),
         node=spec.get("nodeName") or "",
+        image=_image(spec),
         template_hash=annotations.get(names.ANNOTATION_TEMPLATE_HASH, ""),
         build_hash=annotations.get(names.ANNOTATION_BUILD_HASH, ""),
         evictable=_evictable(annotations),
     )
+
+
+def _image(spec: Mapping[str, Any]) -> str:
+    images = (container.get("image") for container in spec.get("containers") or ())
+    return next((image for image in images if image), "")
 
 
 def _evictable(annotations: Mapping[str, str]) -> bool | None:

@@ -43,7 +43,7 @@ class PodsAndPools(Protocol):
         """The pool as it is now."""
 
     async def pod_controller(self, namespace: str, name: str) -> str | None:
-        """UID of the controller of a pod; "" if it has none, None if there is no such pod."""
+        """UID of the pool that a pod belongs to; "" if to none, None if there is no such pod."""
 
 
 class _Marked(NamedTuple):

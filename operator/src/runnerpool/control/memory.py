@@ -29,6 +29,7 @@ class PoolMemory:
     Attributes:
         failures: Why pods have failed of late.
         new_failures: Causes, one for each pod that this pass found failed or gave up.
+        edited: Names of pods whose image is not what it was when they were first seen.
         breaker_replaced: When a pod was last replaced although most of the pool looked sick.
     """
 
@@ -44,6 +45,8 @@ class PoolMemory:
         self.collided: frozenset[int] = frozenset()
         self._recalled = False
         self._counted: set[str] = set()
+        self._images: dict[str, str] = {}
+        self.edited: frozenset[str] = frozenset()
         self._deaf_over: dict[str, set[str]] = {}
         self._tried = ""
 
@@ -79,8 +82,13 @@ class PoolMemory:
         self._counted = set(failed)
         self.new_failures = []
         self._add(fresh, now)
-        proven = (pod.created for pod in pods if _proven(pod, now))
-        self.failures = forget_healed(self.failures, proven, now)
+        proven = [pod for pod in pods if _proven(pod, now)]
+        self.failures = forget_healed(
+            self.failures,
+            (pod.created for pod in proven),
+            now,
+            ended_well=(pod.created for pod in proven if pod.stage is PodStage.ENDED),
+        )
 
     def _told_before(self, pod: RunnerPod) -> bool:
         """An earlier process has counted it: it is kept for its log."""
@@ -93,6 +101,12 @@ class PoolMemory:
         self.new_failures += [failure.cause for failure in seen]
         for pod in sorted(failed, key=lambda pod: pod.name):
             self.last_end = f"{pod.name}: {pod.end or 'nobody told how it ended'}"
+
+    def note_images(self, pods: Iterable[RunnerPod]) -> None:
+        """Compare pods with what they were at first, not with what was asked for: a webhook may rewrite that."""
+        pods = tuple(pods)
+        self._images = {pod.uid: self._images.get(pod.uid, pod.image) for pod in pods}
+        self.edited = frozenset(pod.name for pod in pods if pod.image != self._images[pod.uid])
 
     def note_given_up(self, snapshot: PoolSnapshot, plan: Plan, troubles: Iterable[Trouble]) -> None:
         """Count the sick pods that this pass has told to go."""

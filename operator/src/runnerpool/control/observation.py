@@ -1,6 +1,6 @@
 """From the cluster and the server to the planner's snapshot."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from runnerpool.manifests.inputs import PodInputs
 from runnerpool.manifests.runner_pod import build_hash, template_hash
 from runnerpool.planning.demand import pool_queue
 from runnerpool.planning.queue import QueueReading, QueueUnknown
-from runnerpool.planning.snapshot import PoolSnapshot, RunnerRow
+from runnerpool.planning.snapshot import PoolSnapshot, RunnerPod, RunnerRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,7 @@ async def observe(now_pass: Pass, world: World, memory: PoolMemory) -> PoolSnaps
     pool, status, inputs = now_pass.pool, now_pass.status, now_pass.inputs
     queue, rows = _server_side(now_pass, world.cluster_id)
     pods = await world.cluster.list_pods(pool)
+    rows = await _without_released(rows, pods, pool, world)
     now = world.clock.now()
     memory.recall(status, now)
     if not isinstance(queue, QueueUnknown):
@@ -52,6 +53,7 @@ async def observe(now_pass: Pass, world: World, memory: PoolMemory) -> PoolSnaps
     build = build_hash(pool, inputs) if inputs else ""
     memory.note_attempt(build)
     memory.note_pods(pods, now)
+    memory.note_images(pods)
     return PoolSnapshot(
         now=now,
         pool=pool,
@@ -69,9 +71,23 @@ async def observe(now_pass: Pass, world: World, memory: PoolMemory) -> PoolSnaps
         failures=memory.failures,
         known_since=now_pass.link.known_since if now_pass.link else None,
         set_aside=memory.set_aside,
+        edited=memory.edited,
         breaker_replaced=memory.breaker_replaced,
         observed_since=world.observed_since,
     )
+
+
+async def _without_released(
+    rows: tuple[RunnerRow, ...] | None, pods: Iterable[RunnerPod], pool: Pool, world: World
+) -> tuple[RunnerRow, ...] | None:
+    """The rows less those of pods that somebody has taken from the pool: no ghosts, but runners at work, and not ours.
+
+    Such a pod has lost the pool's label, or its owner; the LIST of the pool's pods has it no more.
+    """
+    names = {pod.name for pod in pods}
+    alone = [row for row in rows or () if row.name not in names]
+    released = {row for row in alone if await world.cluster.pod_controller(pool.namespace, row.name) is not None}
+    return None if rows is None else tuple(row for row in rows if row not in released)
 
 
 def _server_side(now_pass: Pass, cluster_id: str) -> tuple[QueueReading, tuple[RunnerRow, ...] | None]:

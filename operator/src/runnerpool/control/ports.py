@@ -68,7 +68,7 @@ class Cluster(Protocol):
         """Tell node autoscalers whether they may move the pod."""
 
     async def pod_controller(self, namespace: str, name: str) -> str | None:
-        """UID of the controller of a pod; "" if it has none, None if there is no such pod."""
+        """UID of the pool that a pod belongs to; "" if to none, None if there is no such pod."""
 
     async def delete_pod(self, namespace: str, name: str, uid: str, *, version: str = "", force: bool = False) -> None:
         """Delete a pod, only as it was seen if `version` tells; `force`: without its node's word."""

@@ -28,6 +28,8 @@ def size_of_deleted(census: Census) -> Sizing:
 
 def wind_up(snapshot: PoolSnapshot, census: Census) -> Part:
     """End every pod and remove every row; at last let the pool go. Nothing is created, so promises are dropped."""
+    if snapshot.pool.orphaning and snapshot.pool.has_finalizer:
+        return Part(steps=(_set_free(census),))
     aborting = snapshot.pool.spec.lifecycle.deletion_policy is DeletionPolicy.ABORT
     told = tuple(pod for pod in census.unfinished if pod.may_take_work or (aborting and _drains_gently(pod)))
     order = ABORT_ORDER if aborting else DRAIN_ORDER
@@ -42,6 +44,16 @@ def wind_up(snapshot: PoolSnapshot, census: Census) -> Part:
             _let_pool_go(snapshot, census),
         )
     )
+
+
+def _set_free(census: Census) -> RemoveFinalizer:
+    """They are nobody's any more, and work on until somebody deletes them."""
+    names = ", ".join(pod.name for pod in census.unfinished) or "none"
+    message = (
+        f"the pool's pods are left to themselves, as it is deleted without its dependents ({names}): they go on taking "
+        "jobs; kubectl delete pod lets them finish and go, and their runners are to be removed in PeerTube then"
+    )
+    return RemoveFinalizer(reason=Reason.RUNNERS_LEFT_BEHIND, message=message)
 
 
 def _drains_gently(pod: RunnerPod) -> bool:

@@ -15,6 +15,8 @@ FORGOTTEN_AFTER = timedelta(minutes=15)
 MOST = 8
 """Causes that the status keeps; the CRD's bound."""
 _LARGEST = 1_000_000
+_SHOWN_AT_THE_END = frozenset({FailureCause.UPLOAD_REJECTED})
+"""Causes of which a pod that is ready, however long, proves nothing: they come at the end of a job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,7 @@ def add_failures(failures: Iterable[Failure], pods: Iterable[PodFailure], now: d
     A row grows only by pods that were made since its last failure: that a node takes ten pods along is one failure,
     answered at once; that what takes their place fails too is the second.
     """
+    now = now.replace(microsecond=0)  # as the API server tells when pods were made: what comes in one second is later
     known = {failure.cause: failure for failure in failures}
     for cause in sorted({pod.cause for pod in pods}):
         before = known.get(cause)
@@ -50,20 +53,24 @@ def add_failures(failures: Iterable[Failure], pods: Iterable[PodFailure], now: d
     return tuple(sorted(latest, key=lambda failure: failure.cause))
 
 
-def forget_healed(failures: Iterable[Failure], proven: Iterable[datetime], now: datetime) -> tuple[Failure, ...]:
+def forget_healed(
+    failures: Iterable[Failure], proven: Iterable[datetime], now: datetime, *, ended_well: Iterable[datetime] = ()
+) -> tuple[Failure, ...]:
     """Drop the rows that are over.
 
     Args:
         failures: What is known.
         proven: When those pods were made that have shown since that they work.
         now: The moment.
+        ended_well: When those of them were made that have also ended, and well.
     """
-    latest = max(proven, default=None)
-    return tuple(
-        failure
-        for failure in failures
-        if now - failure.last < FORGOTTEN_AFTER and (latest is None or latest < failure.last)
-    )
+    latest, latest_ended = max(proven, default=None), max(ended_well, default=None)
+
+    def over(failure: Failure) -> bool:
+        proof = latest_ended if failure.cause in _SHOWN_AT_THE_END else latest
+        return now - failure.last >= FORGOTTEN_AFTER or (proof is not None and proof >= failure.last)
+
+    return tuple(failure for failure in failures if not over(failure))
 
 
 def not_before(failures: Iterable[Failure], salt: str, cause: FailureCause | None = None) -> datetime | None:

@@ -15,7 +15,7 @@ class Generations:
     Attributes:
         fresh: As a pod made now would be.
         superseded: Of the present settings, but built by another release of the operator.
-        outdated: Of other settings.
+        outdated: Of other settings, or changed by somebody else since they were made.
         replaceable: Those outdated ones that hold no live stream, and those superseded ones that are idle. Nobody while
             the queue is unknown, since nobody is known to be idle.
         unproven: There are outdated pods, and nothing shows yet that a pod of the present settings becomes ready.
@@ -41,12 +41,14 @@ class Generations:
 def generations(snapshot: PoolSnapshot, census: Census) -> Generations:
     """Sort the pods that may take work. While the present template can't be told, all count as fresh."""
     template, takers = snapshot.template_hash, census.takers
-    outdated = tuple(pod for pod in takers if template and pod.template_hash != template)
+    outdated = tuple(
+        pod for pod in takers if template and (pod.template_hash != template or pod.name in snapshot.edited)
+    )
     names = {pod.name for pod in outdated}
     others = [pod for pod in takers if pod.name not in names]
     superseded = tuple(pod for pod in others if template and pod.build_hash != snapshot.build_hash)
     left = names | {pod.name for pod in superseded}
-    present = [pod for pod in census.pods if pod.template_hash == template]
+    present = [pod for pod in census.pods if pod.template_hash == template and pod.name not in snapshot.edited]
     return Generations(
         fresh=tuple(pod for pod in others if pod.name not in left),
         superseded=superseded,

@@ -57,6 +57,7 @@ class RunnerPod:
         lost_since: Since when its node is taken for lost, as its readiness was taken from it without its containers';
             or since when it should have been gone. None unless so.
         node: Name of its node; "" while unscheduled.
+        image: Of its container.
         template_hash: Fingerprint of what its author asked for when it was made; "" if absent.
         build_hash: Fingerprint of all that it was made from, the operator's own part too; "" if absent.
         evictable: Its marks tell node autoscalers that they may move it; None if the marks are not as we write them.
@@ -86,6 +87,7 @@ class RunnerPod:
     unready_since: datetime | None = None
     lost_since: datetime | None = None
     node: str = ""
+    image: str = ""
     template_hash: str = ""
     build_hash: str = ""
     evictable: bool | None = None
@@ -155,6 +157,7 @@ class PoolSnapshot:
         failures: Why pods have failed of late, and how often in a row.
         known_since: Since when the queue has been known without a break; None while it is not.
         set_aside: UUIDs of pending jobs that more than one runner let lie: no sign of deafness any more.
+        edited: Names of pods whose image somebody else has changed.
         breaker_replaced: When a pod was last replaced although most of the pool looked sick; None if never.
         observed_since: When this operator process began to watch; no slot counts as idle for longer than that.
     """
@@ -175,6 +178,7 @@ class PoolSnapshot:
     failures: tuple[Failure, ...] = ()
     known_since: datetime | None = None
     set_aside: AbstractSet[str] = frozenset()
+    edited: AbstractSet[str] = frozenset()
     breaker_replaced: datetime | None = None
     observed_since: datetime
 

@@ -67,8 +67,10 @@ def _judged(pool: _Pool, before: list[Json], version: Version) -> Iterable[Viola
 
 
 def _made_from(pod: Json) -> tuple[str, ...]:
-    """Pods of other settings, or of another release's build, are to be replaced."""
-    return tuple(str(objects.annotation(pod, mark)) for mark in (objects.TEMPLATE_HASH, objects.BUILD_HASH))
+    """Pods of other settings, of another release's build, or changed by hand, are to be replaced."""
+    marks = (objects.annotation(pod, mark) for mark in (objects.TEMPLATE_HASH, objects.BUILD_HASH))
+    images = (container.get("image", "") for container in pod["spec"].get("containers") or ())
+    return (*map(str, marks), *images)
 
 
 def _violation(version: Version, what: str) -> Violation:

@@ -1,0 +1,38 @@
+"""The faults of the reliability study, as the errata of the architecture correct them: played, or why not."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from support.reliability.results import Result
+
+FAULTS = tuple(f"R{number}" for number in range(1, 83))
+"""Their ids, which the tests' markers bear."""
+NOT_PLAYED: Mapping[str, str] = {}
+"""Why no test plays a fault, by its id."""
+IN_PART: Mapping[str, str] = {
+    "R77": "stuck jobs are told by status, metric and event; there is no condition of their own for them",
+    "R80": "two clusters and two pools leave each other's runners alone; demand is not shared between pools of one "
+    "server that take the same job types (docs/limits.md)",
+    "R82": "proxies of the environment are ignored; a host with IPv6 alone was not tried",
+}
+"""What is left out of a fault that is played otherwise."""
+
+
+def passed(results: Sequence[Result]) -> tuple[str, ...]:
+    """The faults of which every case has passed."""
+    good = {fault for result in results if result.outcome == "passed" for fault in result.ids}
+    bad = {fault for result in results if result.outcome != "passed" for fault in result.ids}
+    return tuple(fault for fault in FAULTS if fault in good - bad)
+
+
+def unaccounted(played: Iterable[str], not_played: Mapping[str, str] = NOT_PLAYED) -> list[str]:
+    """What is wrong if a fault is neither played nor listed, is both, or is listed and none of the study's."""
+    known = set(played)
+    found = [
+        f"{fault} is played by no test, and the study module does not say why"
+        for fault in FAULTS
+        if fault not in known and fault not in not_played
+    ]
+    found += [f"{fault} is listed as not played, and some test plays it" for fault in not_played if fault in known]
+    return found + [
+        f"{fault} is listed as not played, and is none of the study's" for fault in not_played.keys() - set(FAULTS)
+    ]
