@@ -37,6 +37,7 @@ class StageOrder:
         everywhere: the operator has the rights of a release that watches all namespaces, which a namespace does not
             take along when it goes; it works in this one alone all the same.
         proxied: the operator reaches the API server through the proxy.
+        observed: an observer judges the invariants; without one there can be more pods than it could keep in mind.
         played: a player gives pods a life; else the test does.
         cluster: another control plane than the shared one; it needs our CRD, and nodes for a player.
         namespace: its name, where two clusters are to have the same; None makes one up.
@@ -49,6 +50,7 @@ class StageOrder:
     restricted: bool = False
     everywhere: bool = False
     proxied: bool = True
+    observed: bool = True
     played: bool = True
     cluster: LocalCluster | None = None
     namespace: str | None = None
@@ -75,7 +77,7 @@ def fault_stage(shared: LocalCluster, directory: Path, order: StageOrder) -> Ite
         )
         rights = stack.enter_context(_namespace_with_rights(cluster, namespace, order))
         api = proxy_before(background, cluster, place) if order.proxied else None
-        observer = stack.enter_context(_observed(cluster, rights, server, api))
+        observer = stack.enter_context(_observed(cluster, rights, server, api)) if order.observed else None
         operator = OperatorProcess(
             OperatorOrder(
                 kubeconfig=way_in(rights, api, place),
@@ -91,7 +93,8 @@ def fault_stage(shared: LocalCluster, directory: Path, order: StageOrder) -> Ite
         stack.callback(operator.stop)
         operator.start()
         yield made
-        observer.keep(namespace, operator.texts())
+        if observer is not None:
+            observer.keep(namespace, operator.texts())
 
 
 @contextmanager
