@@ -120,8 +120,8 @@ def leader_killed(stage: FaultStage, replicas: Sequence[Replica]) -> float:
     (leader,) = leading(replicas)
     others = [replica for replica in replicas if replica is not leader]
     made = sum(len(replica.carried_out("pods")) for replica in others)
-    why = "nobody leads for a while"
-    with stage.observer.suspended(Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, because=why):
+    told = (Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, Invariant.QUIET)
+    with stage.observer.suspended(*told, because="nobody leads for a while, and what is written then has an old cause"):
         killed = time.monotonic()
         leader.operator.kill()
         stage.server.client.enqueue(WEB_VIDEO)
