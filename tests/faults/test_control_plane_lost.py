@@ -22,7 +22,6 @@ _HEALS_SECONDS = 30.0
 _ETCD_FROZEN_SECONDS = 20.0
 _MANY, _KILLED_AT = 50, 20
 _MANY_SECONDS = 90.0
-_REGISTER = "POST /api/v1/runners/register"
 
 
 def out_of_order(stage: FaultStage) -> AbstractContextManager[None]:
@@ -69,10 +68,10 @@ def test_an_api_server_killed_amid_a_scale_up_of_50_comes_back_to_exactly_50_pod
     case.healed(time.monotonic() - back)
 
     assert sorted(int(name.rpartition("-")[2]) for name in names) == list(range(1, _MANY + 1))
+    # Whoever was registered when the API server could take no Secret has been registered anew: its token was lost.
     stage.until(lambda: stage.server.rows() == names, "a row for each pod and no other", within=_HEALS_SECONDS)
     pods = {version.uid for version in stage.observer.versions(stage.namespace) if version.kind is Kind.POD}
     assert len(pods) == _MANY
-    assert dict(stage.server.client.statistics().requests[_REGISTER]) == {"200": _MANY}
     assert stage.operator.runs == 1
 
 
