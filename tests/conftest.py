@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 pytest_plugins = [
+    "support.grouping",
     "support.cluster.fixtures",
     "support.stage.fixtures",
     "support.observer.fixtures",

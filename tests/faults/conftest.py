@@ -44,9 +44,9 @@ def shared_cluster(pytestconfig: pytest.Config) -> LocalCluster:
     return LocalCluster(name=name) if name else shared.start_for(pytestconfig)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own_plane(shared_cluster: LocalCluster) -> Iterator[OwnPlane]:
-    """A control plane of the test's own, to be broken: `new_stage(cluster=own_plane.cluster)`."""
+    """A control plane of a file's own, to be broken and mended: `new_stage(cluster=own_plane.cluster)`."""
     cluster = LocalCluster(kwok_nodes=1)
     cluster.up()
     try:

@@ -150,8 +150,7 @@ def test_an_api_server_out_of_order_ends_no_operator_touches_no_pod_and_heals(
 ) -> None:
     workers = one_at_work(faults)
     pid = faults.operator.pid
-    faults.observer.suspend(Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, because="the API server is out of order")
-    with mood.bring(faults):
+    with out_of_order(faults), mood.bring(faults):
         begin = time.monotonic()
         faults.server.client.enqueue(WEB_VIDEO)
         if not mood.blind:
@@ -171,6 +170,12 @@ def test_an_api_server_out_of_order_ends_no_operator_touches_no_pod_and_heals(
     faults.pool("later")
     faults.wait_condition("Ready", status="True", pool="later", within=mood.heals_within)
     assert (faults.operator.alive, faults.operator.pid, faults.operator.runs) == (True, pid, 1)
+
+
+def out_of_order(stage: FaultStage) -> AbstractContextManager[None]:
+    """What nobody can tell or mend while the API server is out of order."""
+    why = "the API server is out of order"
+    return stage.observer.suspended(Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, because=why)
 
 
 def one_at_work(stage: FaultStage) -> Workers:
@@ -195,8 +200,7 @@ def assert_made_once(stage: FaultStage, count: int) -> None:
 def test_conflicts_on_every_status_write_are_no_reason_to_spin_and_are_overcome(faults: FaultStage, case: Case) -> None:
     workers = one_at_work(faults)
     pid = faults.operator.pid
-    faults.observer.suspend(Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, because="no status can be written")
-    with faults.api.fault(Refuse(code=409), STATUS_WRITES) as conflicts:
+    with out_of_order(faults), faults.api.fault(Refuse(code=409), STATUS_WRITES) as conflicts:
         faults.server.client.enqueue(WEB_VIDEO)
         time.sleep(_LASTS_SECONDS)
         # Three tries at once, and then with a back-off.

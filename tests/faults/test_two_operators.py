@@ -6,7 +6,7 @@ import random
 import secrets
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 
@@ -14,7 +14,7 @@ import pytest
 
 from support.faults.api_effects import CallBefore
 from support.faults.api_request import Match
-from support.faults.replicas import Replica, first_replica, leading, second_replica
+from support.faults.replicas import Replica, another_replica, first_replica, leading
 from support.faults.script import Script
 from support.faults.stage import FaultStage
 from support.faults.staging import StageMaker
@@ -35,6 +35,7 @@ _ACTS_WITHIN = 45.0 if _CROWDED else 20.0
 _LEADS_AFTER_RELEASE = 15.0 if _CROWDED else 3.0
 _ENDS_AFTER_DEADLINE = 12.0 if _CROWDED else 2.0
 _FROZEN = 30.0
+_KILLS = 10
 
 _POOLS, _CAP = 20, 2
 _CHURN_SECONDS = 300.0 if SOAKING else 20.0
@@ -54,7 +55,7 @@ def elected(new_stage: StageMaker) -> FaultStage:
 @pytest.fixture
 def pair(elected: FaultStage) -> Iterator[tuple[Replica, Replica]]:
     """The leader, and a standby that is ready."""
-    with second_replica(elected) as standby:
+    with another_replica(elected) as standby:
         assert not standby.leads
         yield first_replica(elected), standby
 
@@ -94,6 +95,42 @@ def test_when_the_leader_is_killed_the_standby_acts_within_20_seconds(
     case.healed(acts(elected, standby, since=killed, within=_ACTS_WITHIN))
     workers.assert_untouched()
     assert standby.leads
+
+
+@pytest.mark.soak(only=True)
+@pytest.mark.timeout(900)
+@pytest.mark.fault("R28")
+def test_of_three_replicas_one_acts_within_20_seconds_each_of_ten_times_that_the_leader_is_killed(
+    elected: FaultStage, case: Case, counted: dict[str, int]
+) -> None:
+    with another_replica(elected, "second") as second, another_replica(elected, "third") as third:
+        replicas = [first_replica(elected), second, third]
+        elected.pool(scaling={"maxReplicas": _KILLS + 1})
+        elected.wait_condition("Ready", status="True", within=45)
+        workers = at_work(elected)
+        longest = max(leader_killed(elected, replicas) for _ in range(_KILLS))
+        workers.assert_untouched()
+        assert len(elected.player.holding()) == _KILLS + 1
+        case.healed(longest)
+        counted["leaders killed"] = _KILLS
+
+
+def leader_killed(stage: FaultStage, replicas: Sequence[Replica]) -> float:
+    """Seconds until one of the others has made a pod; the killed one is back as a standby then."""
+    (leader,) = leading(replicas)
+    others = [replica for replica in replicas if replica is not leader]
+    made = sum(len(replica.carried_out("pods")) for replica in others)
+    told = (Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, Invariant.QUIET)
+    with stage.observer.suspended(*told, because="nobody leads for a while, and what is written then has an old cause"):
+        killed = time.monotonic()
+        leader.operator.kill()
+        stage.server.client.enqueue(WEB_VIDEO)
+        what = "a pod that another replica has made"
+        stage.until(lambda: sum(len(one.carried_out("pods")) for one in others) > made, what, within=_ACTS_WITHIN)
+        acted = time.monotonic() - killed
+    leader.operator.start()
+    assert len(leading(replicas)) == 1
+    return acted
 
 
 @pytest.mark.fault("R26")
@@ -178,7 +215,7 @@ def test_a_standby_whose_clock_is_an_hour_wrong_takes_over_neither_sooner_nor_la
     leader = first_replica(elected)
     working_pool(elected)
     workers = at_work(elected)
-    with second_replica(elected, prefix=wrong_clock(offset)) as standby:
+    with another_replica(elected, prefix=wrong_clock(offset)) as standby:
         time.sleep(_LEASE + 2)
         assert (leader.leads, standby.leads, standby.writes()) == (True, False, [])
         why = "nobody leads for a while, and then one whose clock is wrong"
@@ -205,7 +242,7 @@ def test_two_that_act_at_once_on_20_pools_never_make_more_pods_than_the_cap(
     told = (Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, Invariant.NO_SPIN, Invariant.QUIET)
     faults.observer.suspend(*told, because=why)
     names = [faults.pool(f"pool-{number}", scaling={"maxReplicas": _CAP}) for number in range(_POOLS)]
-    with second_replica(faults) as second:
+    with another_replica(faults) as second:
         both = (first_replica(faults), second)
         assert len(leading(both)) == len(both)
         churn(faults, names, seconds=_CHURN_SECONDS)

@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from kubernetes.aio import client
-
 from runnerpool.cluster.api import KubeApi
 from runnerpool.cluster.lease import LEASE_REQUEST_TIMEOUT_SECONDS, LeaseStore
+from runnerpool.cluster.login import Login
 from runnerpool.control.deadline import ended_when
 from runnerpool.control.leader import Leader
 from runnerpool.control.ports import Clock
@@ -60,7 +59,7 @@ def lease_namespace(settings: Settings, own: Path = _OWN_NAMESPACE) -> str:
 @asynccontextmanager
 async def leadership(
     settings: Settings,
-    configuration: client.Configuration,
+    login: Login,
     *,
     metrics: Metrics,
     vitals: Health,
@@ -78,7 +77,7 @@ async def leadership(
         yield lambda: True
         return
     # Connections of its own: a renewal never waits for other calls.
-    api = KubeApi(configuration, metrics, request_timeout=LEASE_REQUEST_TIMEOUT_SECONDS)
+    api = KubeApi(login.configuration, metrics, request_timeout=LEASE_REQUEST_TIMEOUT_SECONDS, read_again=login.read)
     try:
         store = LeaseStore(api, lease_namespace(settings), settings.lease_name)
         leader = Leader(store, settings.lease_identity or _made_up_identity(), clock=clock)

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 
-from kubernetes.aio import client, config
+from kubernetes.aio import config
 from prometheus_client import start_http_server
 
 import runnerpool
 from runnerpool import health
-from runnerpool.cluster.api import KubeApi, load_configuration
+from runnerpool.cluster.api import KubeApi
 from runnerpool.cluster.errors import ClusterError
 from runnerpool.cluster.gateway import ClusterGateway
+from runnerpool.cluster.login import Login, load_login
 from runnerpool.control.controller import Controller
 from runnerpool.control.janitor import Janitor
 from runnerpool.control.pace import Pace
@@ -53,7 +54,7 @@ async def run_until_stopped(settings: Settings) -> int:
         Exception: A part that should never end did; the process is to be restarted.
     """
     try:
-        configuration = await load_configuration(settings.kubeconfig)
+        login = await load_login(settings.kubeconfig)
     except (config.ConfigException, OSError) as error:
         _log.critical("no way to the API server: %s; give --kubeconfig, or run in a pod with a ServiceAccount", error)
         return EXIT_USAGE
@@ -61,7 +62,7 @@ async def run_until_stopped(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    operating = asyncio.create_task(_operate(settings, configuration), name="operator")
+    operating = asyncio.create_task(_operate(settings, login), name="operator")
     stopping = asyncio.create_task(stop.wait(), name="stop signal")
     await asyncio.wait({operating, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -76,7 +77,7 @@ async def run_until_stopped(settings: Settings) -> int:
     return EXIT_OK
 
 
-async def _operate(settings: Settings, configuration: client.Configuration) -> None:
+async def _operate(settings: Settings, login: Login) -> None:
     """Everything that runs until it is cancelled; taken down in reverse order."""
     _log.info("runnerpool %s starts", runnerpool.__version__)
     metrics = Metrics()
@@ -96,14 +97,14 @@ async def _operate(settings: Settings, configuration: client.Configuration) -> N
         stack.callback(beating.cancel)
         # Whatever acts lives inside: what it had begun has ended when the Lease is given back.
         may_write = await stack.enter_async_context(
-            leadership(settings, configuration, metrics=metrics, vitals=vitals, clock=_SystemClock())
+            leadership(settings, login, metrics=metrics, vitals=vitals, clock=_SystemClock())
         )
-        await _lead(settings, configuration, metrics=metrics, vitals=vitals, may_write=may_write)
+        await _lead(settings, login, metrics=metrics, vitals=vitals, may_write=may_write)
 
 
 async def _lead(
     settings: Settings,
-    configuration: client.Configuration,
+    login: Login,
     *,
     metrics: Metrics,
     vitals: health.Health,
@@ -111,7 +112,7 @@ async def _lead(
 ) -> None:
     """Watch and act until cancelled."""
     async with AsyncExitStack() as stack:
-        api = KubeApi(configuration, metrics, may_write=may_write)
+        api = KubeApi(login.configuration, metrics, may_write=may_write, read_again=login.read)
         stack.push_async_callback(api.close)
         pollers = Pollers(
             Connector(telemetry=metrics, may_write=may_write),

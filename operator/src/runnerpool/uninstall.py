@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from kubernetes.aio import config
 
 from runnerpool.api import names
-from runnerpool.cluster.api import KubeApi, load_configuration
+from runnerpool.cluster.api import KubeApi
 from runnerpool.cluster.errors import ClusterError, NotFound, Unavailable
+from runnerpool.cluster.login import load_login
 from runnerpool.metrics import Metrics
 
 _PAGE = "500"
@@ -51,10 +52,10 @@ async def check_uninstall(kubeconfig: str | None, namespaces: Sequence[str]) -> 
         namespaces: Namespaces that the release serves; empty means all of the cluster.
     """
     try:
-        configuration = await load_configuration(kubeconfig)
+        login = await load_login(kubeconfig)
     except (config.ConfigException, OSError) as error:
         return _unknown(f"no way to the API server: {error}; give --kubeconfig, or run in a pod with a ServiceAccount")
-    api = KubeApi(configuration, Metrics())
+    api = KubeApi(login.configuration, Metrics(), read_again=login.read)
     try:
         return judge([pool for namespace in namespaces or ("",) for pool in await _patiently(api, namespace)])
     except ClusterError as error:

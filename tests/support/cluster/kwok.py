@@ -66,7 +66,7 @@ def _create(control_plane: ControlPlane, document: dict[str, Any]) -> None:
 
 
 def _node(number: int) -> dict[str, Any]:
-    room = {"cpu": "1000", "memory": "1Ti", "ephemeral-storage": "1Ti", "pods": "10000"}
+    room = {"cpu": "1000", "memory": "100Ti", "ephemeral-storage": "100Ti", "pods": "10000"}
     labels = {"kubernetes.io/hostname": name(number), "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
     return {
         "apiVersion": "v1",

@@ -60,6 +60,7 @@ class Passage:
         still_on: whether that fault is still there.
         stalled: asked while a watch streams: must it wait?
         streaming: the open answer to a watch.
+        mute: what it has to tell is lost from now on, and the connection stands.
     """
 
     upstream: Upstream
@@ -69,6 +70,7 @@ class Passage:
     hit: int = 0
     still_on: Callable[[], bool] = lambda: False
     streaming: web.StreamResponse | None = None
+    mute: bool = False
     reading: aiohttp.ClientResponse | None = None
 
     @property
@@ -114,7 +116,8 @@ class Passage:
         if self.streaming is None:
             return
         stream, self.streaming = self.streaming, None
-        await stream.write(line)
+        if line:
+            await stream.write(line)
         await stream.write_eof()
         if self.reading is not None:
             self.reading.close()
@@ -141,7 +144,8 @@ class Passage:
                     await asyncio.sleep(_STALL_POLL_SECONDS)
                 if self.streaming is None:
                     break
-                await response.write(piece)
+                if not self.mute:
+                    await response.write(piece)
             if self.streaming is not None:
                 await response.write_eof()
             return response

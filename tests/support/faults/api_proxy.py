@@ -142,6 +142,17 @@ class ApiProxy:
         """Tell all open watches what is no event and end them; how many there were."""
         return self._background.call(self._end_watches(line))
 
+    def run_out_watches(self) -> int:
+        """End all open watches as the API server does after some minutes, without a word; how many there were."""
+        return self._background.call(self._end_watches(b""))
+
+    def mute_watches(self) -> int:
+        """Let watches that are open now stay so and never tell anything again; how many there are."""
+        muted = self._streaming()
+        for passage in muted:
+            passage.mute = True
+        return len(muted)
+
     @property
     def open_watches(self) -> int:
         """How many watches are open at the operator's side."""

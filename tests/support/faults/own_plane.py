@@ -1,4 +1,4 @@
-"""What breaks a whole control plane, for tests that have one of their own: the shared one is everybody's."""
+"""What breaks a whole control plane, for files of tests that have one of their own: the shared one is everybody's."""
 
 import os
 import signal
@@ -16,16 +16,20 @@ _KEY = "AA=="  # the least key there can be, in base64: only the answer's header
 
 
 class OwnPlane:
-    """A control plane that one test may break. Call it from the thread that made it."""
+    """A control plane that tests may break, one at a time. Call it from the thread that made it."""
 
     def __init__(self, cluster: LocalCluster) -> None:
         self.cluster = cluster
 
+    def kill_api_server(self) -> None:
+        """With SIGKILL, from any thread; `without_api_server` clears it away and starts it again."""
+        os.kill(self._process(API_SERVER).pid, signal.SIGKILL)
+
     @contextmanager
     def without_api_server(self) -> Iterator[None]:
-        """The API server is killed; after the block it is started again and ready."""
+        """The API server is killed if it was not before; after the block it is started again and ready."""
         process = self._process(API_SERVER)
-        os.kill(process.pid, signal.SIGKILL)
+        self.kill_api_server()
         stop(process, grace_seconds=10)
         try:
             yield

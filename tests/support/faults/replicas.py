@@ -1,4 +1,4 @@
-"""A second replica of a stage's operator: the same rights, a proxy of its own."""
+"""More replicas of a stage's operator: the same rights, a proxy of its own for each."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -43,9 +43,9 @@ def first_replica(stage: FaultStage) -> Replica:
 
 
 @contextmanager
-def second_replica(stage: FaultStage, prefix: tuple[str, ...] = ()) -> Iterator[Replica]:
-    """Another one with the same options, ready; its log is judged when the block ends."""
-    place = stage.directory / "second"
+def another_replica(stage: FaultStage, name: str = "second", *, prefix: tuple[str, ...] = ()) -> Iterator[Replica]:
+    """One more with the same options, ready; its log is judged when the block ends. `name` is its directory's."""
+    place = stage.directory / name
     place.mkdir()
     with Background() as background:
         api = proxy_before(background, stage.cluster, place)

@@ -30,9 +30,9 @@ def start_for(config: pytest.Config) -> LocalCluster:
     return cluster
 
 
-def install_resource(cluster: LocalCluster) -> None:
-    """Our CRD; returns when it is served."""
-    cluster.kubectl("apply", "--server-side", f"--filename={CRD}")
+def install_resource(cluster: LocalCluster, text: str | None = None) -> None:
+    """Our CRD, or another text of it; returns when it is served."""
+    cluster.kubectl("apply", "--server-side", "--filename=-", stdin=text or CRD.read_text())
     # `kubectl wait` fails on a CRD whose status nobody has written yet.
     wait_until(
         lambda: cluster.kubectl("get", POOL_KIND, check=False).returncode == 0, "the new resource", timeout_seconds=30

@@ -1,7 +1,7 @@
 """One fault test's own place on the shared control plane: all between a pool and its server, and what breaks it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,12 +30,12 @@ _EVENTS = "/api/v1/namespaces/{namespace}/events"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
-    """Who plays on a stage; `api` and `player` are None where the test went without."""
+    """Who plays on a stage; `observer`, `api` and `player` are None where the test went without."""
 
     server: PeerTubeHere
     rights: NamespacedRights
     operator: OperatorProcess
-    observer: Observer
+    observer: Observer | None
     api: ApiProxy | None
     player: PodPlayer | None
 
@@ -50,7 +50,6 @@ class FaultStage:
         server: the simulated PeerTube.
         rights: the operator's, to be taken away and given back.
         operator: its process, to be killed, frozen and started again; it runs when the test begins.
-        observer: judges the invariants when the test ends; `suspended` names those that a fault breaks on purpose.
     """
 
     def __init__(self, cluster: LocalCluster, namespace: str, directory: Path, cast: Cast) -> None:
@@ -60,13 +59,20 @@ class FaultStage:
         self.server = cast.server
         self.rights = cast.rights
         self.operator = cast.operator
-        self.observer = cast.observer
         plane = cluster.control_plane
         self.http = httpx.Client(verify=plane.pki.client_context(), base_url=plane.url, timeout=20, trust_env=False)
         self.reader = KubeReader(self.http)
         self.canaries = [cast.server.password]
         self.expected_complaints: list[str] = []
         self._cast = cast
+
+    @property
+    def observer(self) -> Observer:
+        """Judges the invariants when the test ends; `suspended` names those that a fault breaks on purpose.
+
+        Raises StageError if the stage was ordered without.
+        """
+        return _there(self._cast.observer, "observer; order the stage with `observed=True`")
 
     @property
     def api(self) -> ApiProxy:
@@ -83,14 +89,23 @@ class FaultStage:
 
         A value that is a mapping is merged, any other replaces: `pool(scaling={"maxReplicas": 5}, mode="Hold")`.
         """
-        order = PoolOrder(
-            name=name, server_url=self.server.url, password=self.server.password, job_types=(WEB_VIDEO,), idle_seconds=1
-        )
-        manifest = pools.pool_manifest(order, self.namespace)
-        manifest["spec"] = merged(manifest["spec"], spec)
-        self.apply(pools.secret_manifest(order, self.namespace))
-        self.apply(manifest)
+        self.pools([name], **spec)
         return name
+
+    def pools(self, names: Sequence[str], **spec: Any) -> None:
+        """Create pools that are alike, and the Secret of all."""
+        orders = [
+            PoolOrder(
+                name=name, server_url=self.server.url, password=self.server.password, job_types=(WEB_VIDEO,),
+                idle_seconds=1,
+            )
+            for name in names
+        ]  # fmt: skip
+        manifests = [pools.pool_manifest(order, self.namespace) for order in orders]
+        for manifest in manifests:
+            manifest["spec"] = merged(manifest["spec"], spec)
+        self.apply(pools.secret_manifest(orders[0], self.namespace))
+        self.apply({"apiVersion": "v1", "kind": "List", "items": manifests})
 
     def change_pool(self, name: str = "vod", **spec: Any) -> None:
         """Merge-patch a pool's spec."""

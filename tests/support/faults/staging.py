@@ -39,6 +39,7 @@ class StageOrder:
             take along when it goes; it works in this one alone all the same.
         apart: the operator lives in a namespace of its own, with the rights of a release that watches this one alone.
         proxied: the operator reaches the API server through the proxy.
+        observed: an observer judges the invariants; without one there can be more pods than it could keep in mind.
         played: a player gives pods a life; else the test does.
         cluster: another control plane than the shared one; it needs our CRD, and nodes for a player.
         namespace: its name, where two clusters are to have the same; None makes one up.
@@ -52,6 +53,7 @@ class StageOrder:
     everywhere: bool = False
     apart: bool = False
     proxied: bool = True
+    observed: bool = True
     played: bool = True
     cluster: LocalCluster | None = None
     namespace: str | None = None
@@ -78,7 +80,7 @@ def fault_stage(shared: LocalCluster, directory: Path, order: StageOrder) -> Ite
         )
         rights = stack.enter_context(_namespace_with_rights(cluster, namespace, order))
         api = proxy_before(background, cluster, place) if order.proxied else None
-        observer = stack.enter_context(_observed(cluster, rights, server, api))
+        observer = stack.enter_context(_observed(cluster, rights, server, api)) if order.observed else None
         operator = OperatorProcess(
             OperatorOrder(
                 kubeconfig=way_in(rights, api, place),
@@ -94,7 +96,8 @@ def fault_stage(shared: LocalCluster, directory: Path, order: StageOrder) -> Ite
         stack.callback(operator.stop)
         operator.start()
         yield made
-        observer.keep(namespace, operator.texts())
+        if observer is not None:
+            observer.keep(namespace, operator.texts())
 
 
 @contextmanager

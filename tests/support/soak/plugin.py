@@ -13,7 +13,22 @@ _COUNTED = pytest.StashKey[dict[str, int]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "soak: `make soak` runs it too, and there it takes its time")
+    config.addinivalue_line(
+        "markers", "soak(only=False): `make soak` runs it too, and there it takes its time; or it alone runs it"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes too long for any other run."""
+    late = [] if SOAKING else [item for item in items if _soak_alone(item)]
+    if late:
+        config.hook.pytest_deselected(items=late)
+        items[:] = [item for item in items if item not in late]
+
+
+def _soak_alone(item: pytest.Item) -> bool:
+    marker = item.get_closest_marker(MARKER)
+    return marker is not None and bool(marker.kwargs.get("only"))
 
 
 @pytest.fixture

@@ -31,18 +31,20 @@ class OperatorOrder:
     """How the operator is started.
 
     Attributes:
-        kubeconfig: its way to the API server, and its rights.
+        kubeconfig: its way to the API server, and its rights; None: that of a pod, which `prefix` has to bring.
         directory: for its logs, one a run.
         namespaces: those that it watches; none means all.
         options: more options of `runnerpool run`, by their names without dashes.
         prefix: what stands before the command, such as `env NAME=VALUE`.
+        program: the command, where it is not `runnerpool` itself.
     """
 
-    kubeconfig: Path
+    kubeconfig: Path | None
     directory: Path
     namespaces: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
     prefix: tuple[str, ...] = ()
+    program: tuple[str, ...] = (str(Path(sys.executable).with_name("runnerpool")),)
 
     def with_options(self, options: Mapping[str, object]) -> "OperatorOrder":
         """The same with these options instead, or besides."""
@@ -143,19 +145,18 @@ class OperatorProcess:
         return self.probe("/readyz") == 200
 
     def _command(self) -> list[str]:
-        program = str(Path(sys.executable).with_name("runnerpool"))
         options = {
             "runner-image": RUNNER_IMAGE,
-            "kubeconfig": self.order.kubeconfig,
             "poll-period-seconds": 1,
             "metrics-port": self._metrics_port,
             "health-port": self._health_port,
+            **({} if self.order.kubeconfig is None else {"kubeconfig": self.order.kubeconfig}),
             **self.order.options,
         }
         named = [_option(name, value) for name, value in options.items()]
         return [
             *self.order.prefix,
-            program,
+            *self.order.program,
             "run",
             *named,
             *(f"--namespace={namespace}" for namespace in self.order.namespaces),

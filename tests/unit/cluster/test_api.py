@@ -5,8 +5,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio import client
 
-from runnerpool.cluster.api import KubeApi, load_configuration
+from runnerpool.cluster.api import KubeApi
 from runnerpool.cluster.errors import NotLeading, Unavailable
+from runnerpool.cluster.login import load_login
 
 
 class Recorder:
@@ -111,8 +112,57 @@ async def test_a_proxy_that_the_environment_names_is_not_asked(asked, tmp_path, 
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
 
-    api = KubeApi(await load_configuration(str(path)), Recorder())
+    api = KubeApi((await load_login(str(path))).configuration, Recorder())
     await api.call("GET", "/api/v1/namespaces/media/pods")
 
     assert seen == ["GET"]
+
+
+@pytest.fixture
+async def rotated():
+    """An API server that knows the token `new` alone, and what it was told."""
+    seen = []
+
+    async def answer(request):
+        seen.append(request.headers.get("Authorization"))
+        known = seen[-1] == "Bearer new"
+        return web.json_response({}, status=HTTPStatus.OK if known else HTTPStatus.UNAUTHORIZED)
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", answer)
+    server = TestServer(application)
+    await server.start_server()
+    configuration = client.Configuration(host=str(server.make_url("")).rstrip("/"))
+    configuration.api_key["BearerToken"] = "Bearer old"
+    yield seen, configuration
+    await server.close()
+
+
+async def test_a_token_that_is_refused_is_read_again_and_the_call_made_once_more(rotated):
+    seen, configuration = rotated
+
+    async def read():
+        configuration.api_key["BearerToken"] = "Bearer new"
+
+    api = KubeApi(configuration, Recorder(), read_again=read)
+    assert await api.call("GET", "/api/v1/namespaces/media/pods") == {}
+    assert seen == ["Bearer old", "Bearer new"]
+    await api.close()
+
+
+async def _same():
+    """The file has not changed."""
+
+
+async def _gone():
+    raise FileNotFoundError
+
+
+@pytest.mark.parametrize("read", [_same, _gone])
+async def test_a_token_that_stays_refused_is_not_tried_twice(rotated, read):
+    seen, configuration = rotated
+    api = KubeApi(configuration, Recorder(), read_again=read)
+    with pytest.raises(Unavailable, match="does not accept our token"):
+        await api.call("GET", "/api/v1/namespaces/media/pods")
+    assert seen == ["Bearer old"]
     await api.close()

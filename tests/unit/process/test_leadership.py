@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestServer
 from kubernetes.aio import client
 
 from runnerpool import leadership as module
+from runnerpool.cluster.login import Login
 from runnerpool.control.deadline import ended_when
 from runnerpool.health import Health
 from runnerpool.leadership import EXIT_LOST, NoLeaseNamespace, end_hard, leadership, lease_namespace
@@ -62,7 +63,8 @@ def leads(metrics: Metrics) -> float | None:
 
 
 def led(configuration: client.Configuration, metrics: Metrics, ended: list[str], settings: Settings = ELECTION):
-    return leadership(settings, configuration, metrics=metrics, vitals=Health(), clock=WallClock(), end=ended.append)
+    login = Login(configuration=configuration, kubeconfig=None)
+    return leadership(settings, login, metrics=metrics, vitals=Health(), clock=WallClock(), end=ended.append)
 
 
 async def test_without_an_election_everybody_leads_and_asks_nobody() -> None:

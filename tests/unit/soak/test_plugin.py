@@ -31,10 +31,21 @@ def test_is_not_played():
 
 def test_of_something_else():
     pass
+
+@pytest.mark.soak(only=True)
+def test_takes_hours(counted):
+    counted["hours"] = 3
 """
 
 
 def records(directory: Path, *, soaking: bool) -> dict[str, tuple[str, ...]]:
+    """What the suite leaves behind."""
+    run(directory, soaking=soaking)
+    return {record.test.partition("::")[2]: record.found for record in read(directory / "results")}
+
+
+def run(directory: Path, *, soaking: bool) -> str:
+    """What the suite prints."""
     (directory / "test_suite.py").write_text(SUITE)
     results = directory / "results"
     (directory / "conftest.py").write_text(
@@ -49,15 +60,20 @@ def records(directory: Path, *, soaking: bool) -> dict[str, tuple[str, ...]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment |= {"PYTHONPATH": str(TESTS), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     environment["RUNNERPOOL_SOAK"] = "1" if soaking else "0"
-    subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
-    return {record.test.partition("::")[2]: record.found for record in read(results)}
+    return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False).stdout
 
 
 def test_each_soak_test_that_passes_leaves_what_it_found(tmp_path: Path) -> None:
     assert records(tmp_path, soaking=True) == {
         "test_counts": ("1,000 rounds", "0 orphans"),
         "test_reports_as_a_case": ("QuotaExceeded (told after 1.2 s)", "healed after 2.0 s"),
+        "test_takes_hours": ("3 hours",),
     }
+
+
+def test_what_is_for_the_soak_alone_is_left_out_of_other_runs_and_that_is_told(tmp_path: Path) -> None:
+    assert "1 deselected" in run(tmp_path, soaking=False)
+    assert "deselected" not in run(tmp_path, soaking=True)
 
 
 def test_in_other_runs_nothing_is_recorded(tmp_path: Path) -> None:

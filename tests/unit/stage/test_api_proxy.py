@@ -298,3 +298,26 @@ def test_a_frozen_api_server_answers_nothing_and_breaks_nothing(link: Link) -> N
             with pytest.raises(httpx.ReadTimeout):
                 link.client.get(PODS, timeout=IMPATIENT)
         assert next(lines) == "held"
+
+
+def test_a_watch_that_is_mute_stays_open_and_loses_what_it_is_told_while_a_new_one_hears(link: Link) -> None:
+    with link.client.stream("GET", PODS, params={"watch": "1"}) as deaf:
+        until(lambda: link.proxy.open_watches == 1, "an open watch", seconds=5)
+        assert link.proxy.mute_watches() == 1
+        link.tell(b'{"type":"ADDED"}\n')
+        until(link.server.told.empty, "a line on its way", seconds=5)
+        with link.client.stream("GET", PODS, params={"watch": "1"}, timeout=IMPATIENT) as fresh:
+            until(lambda: link.proxy.open_watches == 2, "another watch", seconds=5)
+            # Both read from one queue of the server's.
+            for _ in range(4):
+                link.tell(b'{"type":"MODIFIED"}\n')
+            assert next(fresh.iter_lines()) == '{"type":"MODIFIED"}'
+        link.proxy.run_out_watches()
+        assert list(deaf.iter_lines()) == []
+
+
+def test_watches_run_out_without_a_word(link: Link) -> None:
+    with link.client.stream("GET", PODS, params={"watch": "1"}) as watch:
+        until(lambda: link.proxy.open_watches == 1, "an open watch", seconds=5)
+        assert link.proxy.run_out_watches() == 1
+        assert list(watch.iter_lines()) == []

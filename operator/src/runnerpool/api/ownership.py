@@ -6,9 +6,13 @@ for machines. Anything that is not to the letter what `OwnershipMark.text` write
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_LENGTH = 1000
 """What PeerTube allows for a runner's description (CONSTRAINTS_FIELDS.RUNNERS.DESCRIPTION)."""
+
+_REMEMBERED = 16_384
+"""Every pass of every pool reads the marks of all rows: of 5,000 rows, that took 60 ms each time."""
 
 _WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?"
 _PART = re.compile(_WORD, re.ASCII)
@@ -52,6 +56,7 @@ class OwnershipMark:
         )
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def parse_mark(description: str | None) -> OwnershipMark | None:
     """The mark that a runner's description is; None for any other text, however alike."""
     if not description or len(description) > MAX_LENGTH:

@@ -7,7 +7,8 @@ JSON anyway. The client keeps what is worth keeping: kubeconfig and in-cluster l
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 import aiohttp
@@ -21,6 +22,8 @@ MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 
 _FIRST_ERROR_CODE = 400
+_UNAUTHORIZED = 401
+_TOKEN = "BearerToken"  # noqa: S105
 
 
 class KubeRecorder(Protocol):
@@ -30,19 +33,8 @@ class KubeRecorder(Protocol):
         """Count one call. `code` is the HTTP status or `error`."""
 
 
-async def load_configuration(kubeconfig: str | None) -> client.Configuration:
-    """Connection settings: of the given kubeconfig file, else those of the pod's own ServiceAccount.
-
-    Raises:
-        kubernetes.aio.config.ConfigException: Neither is there.
-    """
-    # Proxies in the environment are meant for the way out of the cluster; a kubeconfig can name one (proxy-url).
-    configuration = client.Configuration(client_session_kwargs={"trust_env": False})
-    if kubeconfig is None:
-        config.load_incluster_config(client_configuration=configuration)
-    else:
-        await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
-    return configuration
+async def _nothing_new() -> None:
+    """Credentials that stand nowhere are not read again."""
 
 
 class KubeApi:
@@ -55,6 +47,7 @@ class KubeApi:
         *,
         request_timeout: float = REQUEST_TIMEOUT_SECONDS,
         may_write: Callable[[], bool] = lambda: True,
+        read_again: Callable[[], Awaitable[None]] = _nothing_new,
     ) -> None:
         """Make no connection yet.
 
@@ -63,11 +56,13 @@ class KubeApi:
             recorder: Where calls are counted.
             request_timeout: For one call, in seconds.
             may_write: Asked right before each write is sent; False: it is not.
+            read_again: Called when the API server has refused our token; it may put another one into the configuration.
         """
         self._client = client.ApiClient(configuration)
         self._recorder = recorder
         self._request_timeout = request_timeout
         self._may_write = may_write
+        self._read_again = read_again
         self.last_answer = time.monotonic()
         """When the API server last gave any answer, on the monotonic clock: what readiness is judged by."""
 
@@ -93,7 +88,7 @@ class KubeApi:
         resource = _resource(path)
         started = time.monotonic()
         try:
-            code, answer = await self._exchange(verb, path, query or {}, body, content_type)
+            code, answer = await self._logged_in(verb, path, query or {}, body, content_type)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._recorder.kube_request(verb, resource, "error", time.monotonic() - started)
             message = f"{what}: no answer from the API server ({type(error).__name__})"
@@ -108,6 +103,25 @@ class KubeApi:
             raise Unavailable(Reason.API_SERVER_UNAVAILABLE, message)
         return answer
 
+    async def _logged_in(self, *request: Any) -> tuple[int, dict[str, Any] | None]:
+        """Ask, and once more with a new token if the file has one that is not refused.
+
+        The client reads a pod's token once a minute, which is too late where the old one has ended at once.
+        """
+        used = self._token
+        code, answer = await self._exchange(*request)
+        if code == _UNAUTHORIZED:
+            with suppress(config.ConfigException, OSError):
+                await self._read_again()
+            if self._token != used:
+                return await self._exchange(*request)
+        return code, answer
+
+    @property
+    def _token(self) -> str | None:
+        token: str | None = self._client.configuration.api_key.get(_TOKEN)
+        return token
+
     async def _exchange(
         self, verb: str, path: str, query: Mapping[str, str], body: object, content_type: str
     ) -> tuple[int, dict[str, Any] | None]:
@@ -117,7 +131,7 @@ class KubeApi:
             query_params=list(query.items()),
             header_params={"Accept": "application/json", "Content-Type": content_type},
             body=body,
-            auth_settings=["BearerToken"],
+            auth_settings=[_TOKEN],
         )
         # As late as can be: a process that was frozen anywhere before this line must not go on as if it had not been.
         if verb != "GET" and not self._may_write():
