@@ -43,7 +43,6 @@ class Reason(StrEnum):
     JOB_STUCK = "JobStuck"
     JOB_REPAIRED = "JobRepaired"
     REPAIR_REFUSED = "RepairRefused"
-    UPLOAD_REJECTED = "UploadRejected"
 
     # Conditions
     ALL_WELL = "AllWell"
@@ -108,6 +107,11 @@ class Reason(StrEnum):
     STARTUP_FAILED = "StartupFailed"
     CONFIGURATION_INVALID = "ConfigurationInvalid"
     AGENT_FAILED = "AgentFailed"
+
+    # Why work comes to nothing in pods that go on (`loss_causes`)
+    LOST_JOB = "LostJob"
+    UPLOAD_REJECTED = "UploadRejected"
+    JOB_FAILED = "JobFailed"
 
     # Kubernetes API
     NOT_FOUND = "NotFound"
