@@ -54,7 +54,9 @@ class Metrics:
             "runnerpool_queue_stuck_oldest_seconds", "How long the longest of them has not moved.", "cause"
         )
         self._lost_work = self._counter(
-            "runnerpool_lost_work_seconds_total", "Encoding that came to nothing, by why its pod ended.", "cause"
+            "runnerpool_lost_work_seconds_total",
+            "Encoding that came to nothing in pods that have ended, by cause.",
+            "cause",
         )
         self._reclaim_seconds = Histogram(
             "runnerpool_reclaim_duration_seconds",
@@ -154,7 +156,7 @@ class Metrics:
             self._queue(key, snapshot.queue, snapshot.now)
 
     def lost_work(self, key: tuple[str, str], cause: str, seconds: int) -> None:
-        """Encoding came to nothing as a pod ended."""
+        """Encoding came to nothing in a pod that has ended."""
         self._lost_work.labels(*key, cause).inc(seconds)
 
     def stuck_found(self, key: tuple[str, str], stuck: Iterable[StuckJob], now: datetime) -> None:

@@ -10,7 +10,7 @@ from runnerpool_agent.jobs import JobEnd, Outcome
 
 KEPT = 8
 """Jobs named in the termination message, of which Kubernetes keeps 4096 bytes."""
-_LONGEST_WORD = 64
+_LONGEST_WORD = 40
 REJECTED = frozenset({408, 413, 502, 504})
 """What proxies answer to an upload that is too big or too slow for them; each costs the whole encode."""
 _NOT_OURS = frozenset({400, 403, 404})
@@ -29,7 +29,8 @@ class LostWork:
         fate = _FATES[self.end.outcome]
         # Both words come from the server, and must leave room for the others.
         uuid, job_type = self.end.uuid[:_LONGEST_WORD], self.end.type[:_LONGEST_WORD]
-        return {"uuid": uuid, "type": job_type, "fate": fate, "seconds": round(self.end.seconds)}
+        seconds = round(self.end.seconds)
+        return {"uuid": uuid, "type": job_type, "fate": fate, "seconds": seconds, "cause": str(self.cause)}
 
 
 def cause_of(end: JobEnd, why_ended: LossCause) -> LossCause:

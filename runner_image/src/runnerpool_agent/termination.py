@@ -11,6 +11,7 @@ from runnerpool_agent.drain import Cause
 from runnerpool_agent.losses import LostWork
 
 _LONGEST_MESSAGE = 2000
+_SHORTEST_MESSAGE = 100
 _LONGEST_LINE = 4096
 """Bytes; Kubernetes keeps no more of the file, and half a line of JSON is none."""
 
@@ -62,14 +63,17 @@ class Ending:
 
     def line(self) -> str:
         """The termination message."""
-        length = _LONGEST_MESSAGE
-        # What JSON has to escape grows up to sixfold.
-        while len(line := self._line(length)) > _LONGEST_LINE:
-            length //= 2
+        length, jobs = _LONGEST_MESSAGE, list(self.jobs)
+        # What JSON has to escape grows up to sixfold, in words of the server's too.
+        while len(line := self._line(length, jobs)) > _LONGEST_LINE:
+            if length > _SHORTEST_MESSAGE:
+                length //= 2
+            else:
+                del jobs[0]
         return line
 
-    def _line(self, length: int) -> str:
-        jobs = [job.page() for job in self.jobs]
+    def _line(self, length: int, lost: Sequence[LostWork]) -> str:
+        jobs = [job.page() for job in lost]
         return json.dumps({"cause": self.cause, "message": self.message[:length], "jobs": jobs}) + "\n"
 
 

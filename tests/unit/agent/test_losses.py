@@ -59,4 +59,15 @@ def test_the_last_eight_jobs_are_named_and_the_message_fits_into_what_kubernetes
     assert page["cause"] == "RunnerHung"
     assert page["message"]
     assert [job["uuid"][:2].rstrip("ü") for job in page["jobs"]] == [str(number) for number in range(4, KEPT + 4)]
-    assert {(job["fate"], job["seconds"]) for job in page["jobs"]} == {("lost", 90)}
+    assert {(job["fate"], job["seconds"], job["cause"]) for job in page["jobs"]} == {("lost", 90, "RunnerCrashed")}
+
+
+def test_words_of_the_server_that_grow_beyond_all_bounds_cost_the_oldest_jobs_and_never_the_message() -> None:
+    ledger, _ = losses()
+    for number in range(KEPT):
+        ledger.book(replace(END, uuid=f"{number}" + "\0" * 500, type="\0" * 500), LossCause.CRASHED)
+    ending = Ending(code=ExitCode.RUNNER_FAILED, cause=Cause.RUNNER_HUNG, message="\0" * 5000, jobs=ledger.jobs())
+    page = json.loads(ending.line())
+    assert len(ending.line().encode()) <= 4096
+    assert page["message"]
+    assert [job["uuid"][0] for job in page["jobs"]][-1] == str(KEPT - 1)

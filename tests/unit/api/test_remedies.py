@@ -1,6 +1,9 @@
 from pathlib import Path
 
+import pytest
+
 from runnerpool.api.conditions import MAX_MESSAGE_LENGTH
+from runnerpool.api.loss_causes import LOSS_REMEDIES, LossCause
 from runnerpool.api.remedies import UPLOAD_REJECTED
 
 OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
@@ -12,3 +15,9 @@ def test_the_remedy_for_rejected_uploads_fits_a_condition_and_names_what_the_pag
 
     assert len(UPLOAD_REJECTED) < MAX_MESSAGE_LENGTH / 2
     assert all(setting in UPLOAD_REJECTED and setting in page for setting in settings)
+
+
+@pytest.mark.parametrize("cause", LossCause)
+def test_whatever_a_pod_outlives_has_a_reason_and_a_remedy(cause):
+    assert cause.reason == cause.value
+    assert LOSS_REMEDIES[cause]

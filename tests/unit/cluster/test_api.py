@@ -80,6 +80,7 @@ async def test_a_replica_that_leads_no_more_sends_no_write(asked, verb):
     with pytest.raises(NotLeading, match="leads no more"):
         await api.call(verb, "/api/v1/namespaces/media/pods", body={})
     await api.call("GET", "/api/v1/namespaces/media/pods")
+    await api.close()
 
     assert seen == ["GET"]
     await api.close()
@@ -114,6 +115,7 @@ async def test_a_proxy_that_the_environment_names_is_not_asked(asked, tmp_path, 
 
     api = KubeApi((await load_login(str(path))).configuration, Recorder())
     await api.call("GET", "/api/v1/namespaces/media/pods")
+    await api.close()
 
     assert seen == ["GET"]
 

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from runnerpool.api.loss_causes import LossCause
 from runnerpool.cluster.last_words import last_word_of
 from runnerpool.planning.endings import EndedJob, Fate
 from support.builders import NOW
@@ -73,6 +74,22 @@ def test_a_job_that_cannot_be_read_is_left_out(bad):
     both, one = (last_word_of(status({"jobs": jobs})).jobs for jobs in ([bad, GOOD], [GOOD]))
 
     assert both == one != ()
+
+
+@pytest.mark.parametrize(
+    ("told", "cause"),
+    [
+        ("LostJob", LossCause.LOST_JOB),
+        ("DrainDeadline", None),
+        ("<b>", None),
+        (["LostJob"], None),
+        (None, None),
+    ],
+)
+def test_a_job_has_a_cause_of_its_own_only_if_its_pod_could_outlive_it(told, cause):
+    (job,) = last_word_of(status({"jobs": [GOOD | {"cause": told}]})).jobs
+
+    assert job.cause is cause
 
 
 def test_a_message_may_not_name_jobs_without_end():

@@ -119,6 +119,22 @@ async def test_lost_work_is_booked_once_and_survives_a_restart(make_stage):
     assert stage.cluster.status["lostWork"] == [{"cause": "ScratchFull", "seconds": 30}]
 
 
+async def test_what_a_pod_outlived_is_booked_and_told_by_its_own_cause(make_stage):
+    stage, name = await with_job(make_stage)
+    jobs = [
+        {"uuid": OTHER, "fate": "lost", "seconds": 30, "cause": "LostJob"},
+        {"uuid": JOB, "fate": "handed_back", "seconds": 20, "cause": "AbortOrdered"},
+    ]
+    crash(stage, name, cause="AbortOrdered", jobs=jobs)
+    await stage.make_pass()
+    await stage.make_pass()
+
+    assert stage.recorder.lost == [("LostJob", 30), ("Evicted", 20)]
+    (event,) = events(stage, "LostJob")
+    assert event["type"] == "Warning"
+    assert event["message"].startswith(f"pod {name} had encoded for nothing for 30 s, and went on (LostJob); ")
+
+
 async def test_without_a_message_the_job_counts_that_the_server_still_credits(make_stage):
     stage, name = await with_job(make_stage)
     hold(stage, name, seconds=100)

@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runnerpool.api.loss_causes import LossCause
 from runnerpool.planning.endings import EndedJob, EndedPod, Fate
 from runnerpool.planning.jobs import JobState, ServerReading
-from runnerpool.planning.ledger import MAX_CAUSES, OTHER, book, ledger_in, ledger_status, lost_seconds
+from runnerpool.planning.ledger import MAX_CAUSES, OTHER, book, ledger_in, ledger_status, lost_seconds, outlived
 from support.builders import NOW, ago, make_job
 
 
@@ -20,8 +21,8 @@ def credited(**fields):
 def test_the_agents_last_message_counts_whatever_the_server_still_credits():
     jobs = tuple(EndedJob(uuid=str(number), fate=fate, seconds=10) for number, fate in enumerate(Fate))
 
-    assert lost_seconds(ended(jobs), ServerReading(at=NOW, active=(credited(),))) == 30
-    assert lost_seconds(ended(()), ServerReading(at=NOW, active=(credited(),))) == 0
+    assert lost_seconds(ended(jobs), ServerReading(at=NOW, active=(credited(),))) == {"OutOfMemory": 30}
+    assert lost_seconds(ended(()), ServerReading(at=NOW, active=(credited(),))) == {}
 
 
 def test_without_a_message_the_jobs_count_that_the_server_credits_to_the_runner():
@@ -34,8 +35,27 @@ def test_without_a_message_the_jobs_count_that_the_server_credits_to_the_runner(
         credited(uuid="elsewhere", runner="vod-2"),
     )
 
-    assert lost_seconds(ended(), ServerReading(at=NOW, active=active)) == 90 + 30
-    assert lost_seconds(ended(), None) == 0
+    assert lost_seconds(ended(), ServerReading(at=NOW, active=active)) == {"OutOfMemory": 90 + 30}
+    assert lost_seconds(ended(), None) == {}
+
+
+def test_what_a_pod_outlived_is_booked_by_its_own_cause_and_told_apart_from_its_end():
+    causes = (LossCause.LOST_JOB, LossCause.LOST_JOB, LossCause.RUNNER_SILENT, None)
+    jobs = tuple(
+        EndedJob(uuid=str(number), fate=Fate.LOST, seconds=10, cause=cause) for number, cause in enumerate(causes)
+    )
+
+    assert lost_seconds(ended(jobs), None) == {"LostJob": 20, "RunnerSilent": 10, "OutOfMemory": 10}
+    assert outlived(ended(jobs)) == {LossCause.LOST_JOB: 20, LossCause.RUNNER_SILENT: 10}
+    assert outlived(ended()) == {}
+
+
+def test_a_job_lost_by_what_ended_its_pod_was_not_outlived():
+    jobs = (EndedJob(uuid="a", fate=Fate.LOST, seconds=10, cause=LossCause.RUNNER_CRASHED),)
+    pod = EndedPod(name="vod-1", uid="u", cause="RunnerCrashed", time=NOW, jobs=jobs)
+
+    assert lost_seconds(pod, None) == {"RunnerCrashed": 10}
+    assert outlived(pod) == {}
 
 
 def test_seconds_add_up_by_cause_and_nothing_lost_is_no_entry():

@@ -109,6 +109,10 @@ class Reason(StrEnum):
     CONFIGURATION_INVALID = "ConfigurationInvalid"
     AGENT_FAILED = "AgentFailed"
 
+    # Why work comes to nothing in pods that go on (`loss_causes`)
+    LOST_JOB = "LostJob"
+    JOB_FAILED = "JobFailed"
+
     # Kubernetes API
     NOT_FOUND = "NotFound"
     NAME_TAKEN = "NameTaken"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runnerpool.api.failure_causes import FailureCause
+from runnerpool.api.loss_causes import LossCause
 from runnerpool.api.times import parse_time
 from runnerpool.api.uuids import uuid_of
 from runnerpool.cluster.endings import AGENT_CAUSES, CLUSTERS_CAUSES, agents_word, read_ending, terminated_of
@@ -46,4 +47,9 @@ def _job(entry: object) -> EndedJob | None:
     uuid, fate, seconds = uuid_of(entry.get("uuid")), entry.get("fate"), entry.get("seconds")
     if uuid is None or fate not in list(Fate) or not isinstance(seconds, int | float):
         return None
-    return EndedJob(uuid=uuid, fate=Fate(fate), seconds=round(seconds)) if 0 <= seconds <= _LONGEST_SECONDS else None
+    if not 0 <= seconds <= _LONGEST_SECONDS:
+        return None
+    cause = entry.get("cause")
+    # Other causes (an order, a deadline) are of the pod's end, of which the kubelet and the operator know more.
+    outlived = LossCause(cause) if cause in list(LossCause) else None
+    return EndedJob(uuid=uuid, fate=Fate(fate), seconds=round(seconds), cause=outlived)

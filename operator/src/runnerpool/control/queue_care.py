@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from runnerpool.api.loss_causes import LOSS_REMEDIES
 from runnerpool.api.reasons import Reason
 from runnerpool.control.ports import PoolKey, ServerLink
 from runnerpool.control.reclaims import ReclaimTracker
@@ -12,7 +13,7 @@ from runnerpool.control.reporter import News
 from runnerpool.control.world import World
 from runnerpool.planning.endings import EndedPod, lost_jobs
 from runnerpool.planning.jobs import ServerReading
-from runnerpool.planning.ledger import Ledger, book, entry_for, ledger_in, ledger_status, lost_seconds
+from runnerpool.planning.ledger import Ledger, book, entry_for, ledger_in, ledger_status, lost_seconds, outlived
 from runnerpool.planning.poison import (
     Suspect,
     culprits,
@@ -119,10 +120,10 @@ class QueueCare:
         for pod in ended:
             if pod.uid in self._booked or pod.time < self._world.observed_since:
                 continue
-            seconds, place = lost_seconds(pod, last_known), entry_for(self._ledger, pod.cause)
-            if seconds:
-                self._world.recorder.lost_work(self._key, place, seconds)
-            self._ledger = book(self._ledger, [(pod.cause, seconds)])
+            for cause, seconds in lost_seconds(pod, last_known).items():
+                self._world.recorder.lost_work(self._key, entry_for(self._ledger, cause), seconds)
+                self._ledger = book(self._ledger, [(cause, seconds)])
+            self._news += _told_of_outlived(pod)
             self._reclaims.note_ended(pod, lost_jobs(pod, last_known))
         self._booked = frozenset(pod.uid for pod in snapshot.pods if pod.last_word is not None)
 
@@ -140,6 +141,18 @@ def ended_pods(snapshot: PoolSnapshot) -> tuple[EndedPod, ...]:
         for pod in snapshot.pods
         if (word := pod.last_word) is not None
     )
+
+
+def _told_of_outlived(pod: EndedPod) -> list[News]:
+    """No condition tells of what the agent has healed by itself, and the operator hears of it with the pod's end."""
+    return [
+        News(
+            "Warning",
+            cause.reason,
+            f"pod {pod.name} had encoded for nothing for {seconds} s, and went on ({cause}); {LOSS_REMEDIES[cause]}",
+        )
+        for cause, seconds in outlived(pod).items()
+    ]
 
 
 def _stuck(snapshot: PoolSnapshot, reading: ServerReading, link: ServerLink) -> tuple[StuckJob, ...]:

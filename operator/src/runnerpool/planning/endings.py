@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from runnerpool.api.loss_causes import LossCause
 from runnerpool.planning.jobs import Job, JobState, ServerReading
 
 
@@ -20,11 +21,19 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedJob:
-    """A job that did not end well. `seconds`: from its start to its end, encoded for nothing."""
+    """A job that did not end well.
+
+    Attributes:
+        uuid: The job.
+        fate: What became of it.
+        seconds: From its start to its end, encoded for nothing.
+        cause: Why, if the pod outlived it; None if the pod's own end was the cause, or nobody told.
+    """
 
     uuid: str
     fate: Fate
     seconds: int
+    cause: LossCause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

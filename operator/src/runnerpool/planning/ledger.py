@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from runnerpool.api.loss_causes import LossCause
 from runnerpool.planning.endings import EndedPod, credited
 from runnerpool.planning.jobs import ServerReading
 
@@ -14,16 +15,25 @@ Ledger = Mapping[str, int]
 """Seconds by cause. They only ever grow."""
 
 
-def lost_seconds(pod: EndedPod, reading: ServerReading | None) -> int:
-    """Seconds that were encoded for nothing as the pod ended.
+def lost_seconds(pod: EndedPod, reading: ServerReading | None) -> Ledger:
+    """Seconds that were encoded for nothing in the pod, by cause: a job's own, or else that of the pod's end.
 
     The agent's last message counts. Without one (killed, out of memory), the jobs count that the server still credits
     to the pod's runner, from when they were taken.
     """
     if pod.jobs is not None:
-        return sum(job.seconds for job in pod.jobs)
+        return book({}, ((str(job.cause or pod.cause), job.seconds) for job in pod.jobs))
     spans = (pod.time - job.started for job in credited(pod, reading.active if reading else ()) if job.started)
-    return sum(max(0, round(span.total_seconds())) for span in spans)
+    return book({}, ((pod.cause, round(span.total_seconds())) for span in spans))
+
+
+def outlived(pod: EndedPod) -> Mapping[LossCause, int]:
+    """Seconds of those jobs that the pod went on after, by cause. What it ended by itself is told as its failure."""
+    found: dict[LossCause, int] = {}
+    for job in pod.jobs or ():
+        if job.cause is not None and job.cause != pod.cause:
+            found[job.cause] = found.get(job.cause, 0) + job.seconds
+    return found
 
 
 def book(ledger: Ledger, losses: Iterable[tuple[str, int]]) -> dict[str, int]:
