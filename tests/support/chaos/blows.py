@@ -16,7 +16,7 @@ from support.stage.operator import NAMESPACE
 from support.stage.site import Site
 
 _LOSSY, _SLOW_KILOBITS = 0.3, 256
-_KUBELET_SECONDS = 25.0
+_KUBELET_SECONDS = 10.0
 
 
 class Kind(StrEnum):

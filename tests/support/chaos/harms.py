@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -71,12 +72,13 @@ def given_to_another(patient: Patient) -> Iterator[None]:
             seconds=_ANOTHER_SECONDS,
             evidence=patient.site.describe,
         )
+    patient.harmed = time.time()
     yield
 
 
 def scratch_full(patient: Patient) -> Iterator[None]:
-    """All but a hundredth of the room that the pool's pods are given."""
-    with node.filled(node.scratch(_local(patient), patient.uid), size=int(2 * 2**30 * 0.99)):
+    """A little more than the room that the pool's pods are given."""
+    with node.filled(node.scratch(_local(patient), patient.uid), size=int(2 * 2**30 * 1.01)):
         yield
 
 
@@ -105,9 +107,9 @@ def registration_refused(patient: Patient) -> Iterator[None]:
 
 
 def deaf(patient: Patient) -> Iterator[None]:
-    """Runners that are yet to start never ask for jobs."""
+    """Runners that are yet to start never get further than their first look for jobs, which gets no answer."""
     before = list((patient.site.pool() or {})["spec"].get("podTemplate", {}).get("env") or [])
-    _patch(patient, _env([*before, {"name": "STAND_IN_DEAF", "value": "1"}]))
+    _patch(patient, _env([*before, {"name": "STAND_IN_WEDGE", "value": "1"}]))
     try:
         yield
     finally:

@@ -1,10 +1,11 @@
 """A pod that is to fall sick, with a job in hand, and all that shows of it: conditions, events, metrics, its end."""
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from support.chaos import processes
 from support.chaos.packets import Way
@@ -19,7 +20,6 @@ from support.stage.waiting import until
 POOL = "vod"
 _EVENTS = "/api/v1/namespaces/{namespace}/events"
 _METRICS = "/api/v1/namespaces/{namespace}/pods/{pod}:8080/proxy/metrics"
-_FAILED = re.compile(r"^runnerpool_pods_failed_total\{(?P<labels>[^}]*)\} (?P<value>\S+)$", re.MULTILINE)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,27 +56,23 @@ class Patient:
         """As soon as there are any."""
         return until(lambda: self.processes(part), f"a process {part.value} in pod {self.pod}", seconds=seconds)
 
-    def first_shown(self, reasons: frozenset[str]) -> tuple[str, float] | None:
-        """Which of the reasons a condition of the pool has shown first since the harm, and when."""
-        for version in self.observer.versions(self.site.namespace):
-            if version.kind is Kind.POOL and version.at >= self.harmed:
-                shown = reasons & _reasons(version)
-                if shown:
-                    return min(shown), version.at
-        return None
+    def first_shown(self, reason: str) -> float | None:
+        """When a condition of the pool has shown the reason first since the harm; it may show another one by now."""
+        versions = self.observer.versions(self.site.namespace)
+        shown = (one.at for one in versions if one.kind is Kind.POOL and reason in _reasons(one))
+        return next((at for at in shown if at >= self.harmed), None)
 
-    def await_shown(self, reasons: frozenset[str], *, within: float) -> tuple[str, float]:
-        """The reason, and how many seconds after the harm a condition showed it.
+    def await_shown(self, reason: str, *, within: float) -> float:
+        """How many seconds after the harm a condition of the pool showed the reason.
 
         Raises:
-            StageError: none of them was shown in time.
+            StageError: it was not shown in time.
         """
-        left = max(1.0, self.harmed + within - time.time())
-        what = f"one of {sorted(reasons)} in the conditions of pool {POOL}"
-        found = until(lambda: self.first_shown(reasons), what, seconds=left, evidence=self.site.describe)
+        left = self.harmed + within - time.time()
+        what = f"{reason} in the conditions of pool {POOL}"
+        found = until(lambda: self.first_shown(reason), what, seconds=left, evidence=self.site.describe, every=0.5)
         assert found is not None
-        reason, at = found
-        return reason, at - self.harmed
+        return found - self.harmed
 
     def await_event(self, reason: str, *, seconds: float = 10) -> Json:
         """An event about the pool with a reason."""
@@ -85,26 +81,41 @@ class Patient:
         def told() -> list[Json]:
             return [event for event in self.site.reader.items(path) if event["reason"] == reason]
 
-        return until(told, f"an event {reason}", seconds=seconds, evidence=self.site.describe)[0]
+        return until(told, f"an event {reason}", seconds=seconds, evidence=self.site.describe, every=0.5)[0]
 
     def failures(self) -> Mapping[str, float]:
         """What the operator's metric counts of the pool's pods, by cause."""
-        counts = {}
-        for labels, value in _FAILED.findall(operator_metrics(self.site)):
-            named = dict(re.findall(r'(\w+)="([^"]*)"', labels))
-            if (named["namespace"], named["pool"]) == (self.site.namespace, POOL):
-                counts[named["cause"]] = float(value)
-        return counts
+        return by_cause(operator_metrics(self.site), "runnerpool_pods_failed_total", self._key)
 
-    def await_gone(self, *, seconds: float) -> None:
-        """The pod is not there any more."""
-        until(lambda: self.pod not in pod_names(self.site), f"the end of pod {self.pod}", seconds=seconds,
-              evidence=self.site.describe)  # fmt: skip
+    def lost_work(self) -> Mapping[str, float]:
+        """What the operator's metric counts of work in vain in the pool's pods that have ended, by cause."""
+        return by_cause(operator_metrics(self.site), "runnerpool_lost_work_seconds_total", self._key)
+
+    def lost_by_the_agent(self) -> Mapping[str, float]:
+        """What the metric of the pod's own agent counts of work in vain, by cause."""
+        return by_cause(metrics(self.site, self.site.namespace, self.pod), "runnerpool_agent_lost_seconds_total", {})
+
+    @property
+    def agent(self) -> Mapping[str, Any]:
+        """What the pod's agent says at `/status`; nothing while it does not answer."""
+        return self.site.reader.agent_status(self.site.namespace, self.pod) or {}
+
+    def await_no_row_without_a_pod(self, *, seconds: float) -> None:
+        """The server has no runner whose pod has ended or gone."""
+
+        def left() -> set[str]:
+            return set(self.site.server.client.registered()) - set(unfinished_pods(self.site))
+
+        until(lambda: not left(), "the end of rows without a pod", seconds=seconds, evidence=left, every=1.0)
 
     def serve_another(self, *, within: float) -> None:
         """Put one more job into the queue, and wait until it is done."""
         (job,) = self.site.enqueue(1, seconds=1)
         self.site.await_step(job, "completed", seconds=within)
+
+    @property
+    def _key(self) -> Mapping[str, str]:
+        return {"namespace": self.site.namespace, "pool": POOL}
 
     def _pod(self) -> Mapping[str, Any]:
         heard = self.site.pod(self.pod)
@@ -126,11 +137,30 @@ def operator_metrics(site: Site) -> str:
     """What the operator's `/metrics` says."""
     listed = site.reader.pods(NAMESPACE)
     (name,) = [pod["metadata"]["name"] for pod in listed if pod["status"].get("phase") == "Running"]
-    return site.cluster.kubectl("get", "--raw", _METRICS.format(namespace=NAMESPACE, pod=name)).stdout
+    return metrics(site, NAMESPACE, name)
 
 
-def pod_names(site: Site) -> list[str]:
-    return [pod["metadata"]["name"] for pod in site.reader.pods(site.namespace)]
+def metrics(site: Site, namespace: str, pod: str) -> str:
+    """What a pod's `/metrics` says."""
+    return site.cluster.kubectl("get", "--raw", _METRICS.format(namespace=namespace, pod=pod)).stdout
+
+
+def samples(exposition: str, name: str, labels: Mapping[str, str]) -> list[tuple[Mapping[str, str], float]]:
+    """The samples of a metric that bear these labels, above zero."""
+    families = text_string_to_metric_families(exposition)
+    found = (sample for family in families for sample in family.samples if sample.name == name and sample.value)
+    return [(one.labels, one.value) for one in found if labels.items() <= one.labels.items()]
+
+
+def by_cause(exposition: str, name: str, labels: Mapping[str, str]) -> Mapping[str, float]:
+    """What a metric with the label `cause` counts, for those of its samples that bear these labels too."""
+    return {found["cause"]: value for found, value in samples(exposition, name, labels)}
+
+
+def unfinished_pods(site: Site) -> list[str]:
+    """Those that have not ended."""
+    pods = site.reader.pods(site.namespace)
+    return [pod["metadata"]["name"] for pod in pods if pod["status"].get("phase") not in {"Succeeded", "Failed"}]
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:

@@ -128,6 +128,8 @@ class ControlPlane:
             "--use-service-account-credentials",
             *_UNTHROTTLED,
             "--leader-elect=false",
+            # Ten times the period of our kubelet's; KWOK's nodes keep their own, and the default of 50 s.
+            *(["--node-monitor-grace-period=20s"] if self.instance.node else []),
         ]
 
     def _scheduler(self) -> list[str]:

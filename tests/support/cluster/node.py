@@ -105,6 +105,10 @@ class Node:
             # Nobody answers there, and the packet filter says so at once; no server at all would make an event a pod.
             "clusterDNS": ["10.96.0.10"],
             "clusterDomain": "cluster.local",
+            # The node says every 2 s that it is there (a quarter of this), so that a lost one is soon known as such.
+            "nodeLeaseDurationSeconds": 8,
+            # A volume over its limit is evicted for it after 20 s at most, not after 70 s.
+            "volumeStatsAggPeriod": "10s",
             "maxPods": 250,
             "evictionHard": {"memory.available": "100Mi", "nodefs.available": "2%", "imagefs.available": "2%"},
             # Images cannot be pulled again, so they are never collected.
