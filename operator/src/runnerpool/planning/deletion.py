@@ -48,9 +48,10 @@ def wind_up(snapshot: PoolSnapshot, census: Census) -> Part:
 
 def _set_free(census: Census) -> RemoveFinalizer:
     """They are nobody's any more, and work on until somebody deletes them."""
-    names = ", ".join(pod.name for pod in census.unfinished) or "none"
+    names = ", ".join(pod.name for pod in census.unfinished)
+    whose = f" ({names})" if names else ""
     message = (
-        f"the pool's pods are left to themselves, as it is deleted without its dependents ({names}): they go on taking "
+        f"the pool's pods are left to themselves{whose}, as it is deleted without its dependents: they go on taking "
         "jobs; kubectl delete pod lets them finish and go, and their runners are to be removed in PeerTube then"
     )
     return RemoveFinalizer(reason=Reason.RUNNERS_LEFT_BEHIND, message=message)
