@@ -17,7 +17,7 @@ from support.stage.pools import WEB_VIDEO
 from support.stage.site import Site
 from support.stage.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 
 JOB_SECONDS = 240
 SLOW = {"STAND_IN_READ_RATE": "1", "STAND_IN_CLOCK_DIVISOR": "10"}
