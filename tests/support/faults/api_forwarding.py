@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -116,9 +117,11 @@ class Passage:
         if self.streaming is None:
             return
         stream, self.streaming = self.streaming, None
-        if line:
-            await stream.write(line)
-        await stream.write_eof()
+        # Whoever has just gone needs no end.
+        with suppress(ConnectionResetError):
+            if line:
+                await stream.write(line)
+            await stream.write_eof()
         if self.reading is not None:
             self.reading.close()
 
