@@ -207,7 +207,8 @@ def test_most_pods_sick_at_once_are_left_alone_and_half_of_them_are_replaced_wit
     faults.wait_condition("RunnersHealthy", "Unready", within=20)
     faults.until(lambda: not _left(faults, half), "the end of all sick pods", within=60)
     faults.wait_pods(10, within=20)
-    assert _most_away(faults, half) <= 2
+    # A quarter, and as many again: at maxReplicas others are made only when these have been told to go.
+    assert _most_away(faults, half) <= 4
 
 
 def _make_unready(stage: FaultStage, names: list[str]) -> None:
