@@ -17,7 +17,7 @@ from support.stage.pools import WEB_VIDEO
 from support.stage.site import Site, now
 from support.stage.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(380)]
 
 JOB_SECONDS = 78
 AFTER_THE_ORDER_SECONDS = 60

@@ -10,7 +10,7 @@ from support.stage.pools import WEB_VIDEO
 from support.stage.site import Site
 from support.stage.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(380)]
 
 BROKEN_IMAGE = "localhost/no-such-runner:broken"
 SLOW = {"STAND_IN_READ_RATE": "1"}
