@@ -160,7 +160,11 @@ async def _gone():
     raise FileNotFoundError
 
 
-@pytest.mark.parametrize("read", [_same, _gone])
+async def _half_written():
+    raise TypeError("'NoneType' object does not support item assignment")
+
+
+@pytest.mark.parametrize("read", [_same, _gone, _half_written])
 async def test_a_token_that_stays_refused_is_not_tried_twice(rotated, read):
     seen, configuration = rotated
     api = KubeApi(configuration, Recorder(), read_again=read)

@@ -48,6 +48,12 @@ def test_a_message_without_jobs_says_that_none_was_lost_and_no_message_says_noth
     assert last_word_of(status("[1]")).jobs is None
 
 
+def test_a_runner_that_crashed_in_a_pod_that_was_being_evicted_has_crashed():
+    evicted = {"conditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    assert last_word_of(status({"cause": "RunnerFailed"}) | evicted).cause == "RunnerCrashed"
+    assert last_word_of(status({"cause": "DrainDeadline"}) | evicted).cause == "DrainDeadline"
+
+
 def test_the_kubelet_knows_of_memory_and_eviction():
     assert last_word_of(status({"cause": "RunnerFailed"}, reason="OOMKilled")).cause == "OutOfMemory"
     assert last_word_of({"reason": "Evicted"}).cause == "Evicted"

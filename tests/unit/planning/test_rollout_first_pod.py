@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from runnerpool.api.failure_causes import FailureCause
 from runnerpool.api.reasons import Reason
+from runnerpool.planning.failures import Failure
 from runnerpool.planning.plan import Create, Discard, Drain, Reserve
 from runnerpool.planning.planner import plan
 from runnerpool.planning.snapshot import PodStage
@@ -57,11 +59,21 @@ def test_while_the_first_pod_starts_nothing_else_happens_whatever_the_queue_asks
 NONE_NEEDED = make_pool(scaling={"idleSeconds": 7200})
 
 
-@pytest.mark.parametrize("pods", [(FIRST,), ()], ids=["a first pod is there", "it has gone, and a back-off runs"])
-def test_in_a_lull_idle_old_pods_are_kept_as_ever_while_the_first_pod_has_not_shown_itself(pods):
-    held_back = None if pods else IN_TWENTY_SECONDS
-
-    assert gone((*OLD_THREE, *pods), pool=NONE_NEEDED, create_not_before=held_back) == []
+@pytest.mark.parametrize(
+    ("pods", "known_of"),
+    [
+        ((FIRST,), {}),
+        ((), {"create_not_before": IN_TWENTY_SECONDS}),
+        ((), {"failures": (Failure(cause=FailureCause.IMAGE_PULL_FAILED, count=1, last=ago(1)),)}),
+    ],
+    ids=[
+        "a first pod is there",
+        "it was refused, and a back-off runs",
+        "it has failed once, so the next may come at once",
+    ],
+)
+def test_in_a_lull_idle_old_pods_are_kept_as_ever_while_the_first_pod_has_not_shown_itself(pods, known_of):
+    assert gone((*OLD_THREE, *pods), pool=NONE_NEEDED, **known_of) == []
 
 
 def test_in_a_lull_idle_old_pods_go_at_once_if_nobody_has_tried_the_present_settings():

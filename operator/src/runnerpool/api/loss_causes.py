@@ -37,6 +37,6 @@ LOSS_REMEDIES: Mapping[LossCause, str] = {
     LossCause.SCRATCH_FULL: REMEDIES[FailureCause.SCRATCH_FULL],
     LossCause.LOST_JOB: "the server cancelled it or gave it to another runner, so the agent stopped the encode",
     LossCause.UPLOAD_REJECTED: UPLOAD_REJECTED,
-    LossCause.JOB_FAILED: "the pod's log tells what FFmpeg or the server said; PeerTube tries a job five times",
+    LossCause.JOB_FAILED: "the pod's log, where logs are collected, tells what FFmpeg or the server said",
 }
 """What to do, or to know, as the end of a sentence."""

@@ -6,13 +6,13 @@ JSON anyway. The client keeps what is worth keeping: kubeconfig and in-cluster l
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from typing import Any, Protocol
 
 import aiohttp
-from kubernetes.aio import client, config
+from kubernetes.aio import client
 
 from runnerpool.api.reasons import Reason
 from runnerpool.cluster.errors import NotLeading, Unavailable, error_from_answer
@@ -20,6 +20,8 @@ from runnerpool.cluster.errors import NotLeading, Unavailable, error_from_answer
 REQUEST_TIMEOUT_SECONDS = 20.0
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+
+_log = logging.getLogger(__name__)
 
 _FIRST_ERROR_CODE = 400
 _UNAUTHORIZED = 401
@@ -111,11 +113,19 @@ class KubeApi:
         used = self._token
         code, answer = await self._exchange(*request)
         if code == _UNAUTHORIZED:
-            with suppress(config.ConfigException, OSError):
-                await self._read_again()
+            await self._renew()
             if self._token != used:
                 return await self._exchange(*request)
         return code, answer
+
+    async def _renew(self) -> None:
+        """Read the credentials again. If that fails, whatever it is, the refusal stands."""
+        try:
+            async with asyncio.timeout(self._request_timeout):
+                await self._read_again()
+        except Exception as error:  # noqa: BLE001 - a file caught half-written raises whatever its parsers do
+            # Their messages may hold what they have read.
+            _log.debug("the credentials could not be read again (%s)", type(error).__name__)
 
     @property
     def _token(self) -> str | None:

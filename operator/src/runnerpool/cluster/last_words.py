@@ -28,11 +28,15 @@ def last_word_of(status: Mapping[str, Any]) -> LastWord:
 
 
 def _cause(status: Mapping[str, Any], word: Mapping[str, Any]) -> str:
-    """The cause of the failure; where there was none, or the pod was sent away, the agent's word is more precise."""
+    """The cause of the failure; for a pod that ended well, or was sent away, what the agent says of it if it does."""
     cause, told = read_ending(status).cause, str(word.get("cause"))
-    if told in AGENT_CAUSES and cause in {None, FailureCause.EVICTED}:
-        return told
-    return str(cause) if told in AGENT_CAUSES or cause in CLUSTERS_CAUSES else _UNTOLD
+    if told not in AGENT_CAUSES:
+        return str(cause) if cause in CLUSTERS_CAUSES else _UNTOLD
+    if cause in {None, FailureCause.EVICTED}:
+        # An order and a deadline are told apart; a failure goes by its one name.
+        cause = AGENT_CAUSES[told]
+        return told if cause in {None, FailureCause.EVICTED} else str(cause)
+    return str(cause)
 
 
 def _jobs(entries: object) -> tuple[EndedJob, ...]:

@@ -149,7 +149,8 @@ def _told_of_outlived(pod: EndedPod) -> list[News]:
         News(
             "Warning",
             cause.reason,
-            f"pod {pod.name} had encoded for nothing for {seconds} s, and went on ({cause}); {LOSS_REMEDIES[cause]}",
+            f"pod {pod.name}, which has ended since, had encoded for nothing for {seconds} s ({cause}); "
+            f"{LOSS_REMEDIES[cause]}",
         )
         for cause, seconds in outlived(pod).items()
     ]

@@ -31,7 +31,7 @@ def outlived(pod: EndedPod) -> Mapping[LossCause, int]:
     """Seconds of those jobs that the pod went on after, by cause. What it ended by itself is told as its failure."""
     found: dict[LossCause, int] = {}
     for job in pod.jobs or ():
-        if job.cause is not None and job.cause != pod.cause:
+        if job.seconds and job.cause is not None and job.cause != pod.cause:
             found[job.cause] = found.get(job.cause, 0) + job.seconds
     return found
 

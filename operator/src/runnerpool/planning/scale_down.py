@@ -89,7 +89,8 @@ def _old_ones(snapshot: PoolSnapshot, census: Census, kinds: Generations, desire
     """
     idle = by_rank(census, (pod for pod in kinds.replaceable if pod.name not in census.busy))
     unready = [pod for pod in idle if pod.stage is not PodStage.READY]
-    if kinds.unproven and (desired or kinds.present or snapshot.held_back_until is not None):
+    tried = kinds.present or snapshot.failures or snapshot.held_back_until is not None
+    if kinds.unproven and (desired or tried):
         return unready
     ready = [pod for pod in idle if pod.stage is PodStage.READY]
     return [*unready, *ready[: spare(snapshot, census, desired)]]
