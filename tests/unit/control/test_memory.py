@@ -201,11 +201,31 @@ def test_rejected_uploads_are_over_when_a_pod_made_since_has_ended_well_and_not_
     memory = PoolMemory()
     memory.note_pods([REJECTED], START)
 
-    memory.note_pods([replace(POD, uid="u2", created=after(1), ready_since=after(1))], after(600))
+    working = replace(POD, uid="u2", name="vod-0a1b2-2", created=after(1), ready_since=after(1))
+    memory.note_jobs({working.name: 1}, [working], after(300))
+    memory.note_pods([working], after(600))
     assert counts(memory) == [1]
 
-    memory.note_pods([replace(FAILED, uid="u2", created=after(1), succeeded=True, failure=None)], after(601))
+    memory.note_pods([replace(working, stage=PodStage.ENDED, ready_since=None, succeeded=True)], after(601))
     assert counts(memory) == []
+
+
+def test_a_pod_that_ended_without_ever_holding_a_job_does_not_disprove_rejected_uploads():
+    memory = PoolMemory()
+    memory.note_pods([REJECTED], START)
+
+    memory.note_pods([replace(FAILED, uid="u2", created=after(1), succeeded=True, failure=None)], after(601))
+
+    assert counts(memory) == [1]
+
+
+@pytest.mark.parametrize("told", [{"drain_order": "drain"}, {"deleting": True}])
+def test_rejected_uploads_count_though_the_pod_was_told_to_go_meanwhile(told):
+    memory = PoolMemory()
+
+    memory.note_pods([replace(REJECTED, **told)], START)
+
+    assert memory.new_failures == [FailureCause.UPLOAD_REJECTED]
 
 
 def test_a_pod_whose_image_is_not_what_it_was_at_first_is_edited_whatever_was_asked_for():

@@ -143,3 +143,9 @@ def test_a_failure_that_an_earlier_process_saw_is_told_without_a_name():
     failures = (Failure(cause=FailureCause.RUNNER_HUNG, count=1, last=ago(60)),)
 
     assert health(make_snapshot(), failures)[2].startswith("RunnerHung, 1 in a row; new pods")
+
+
+def test_a_row_that_is_kept_for_its_delays_alone_is_told_no_more():
+    row = Failure(cause=FailureCause.UPLOAD_REJECTED, count=2, last=ago(15 * 60))
+
+    assert health(make_snapshot(), (row,))[:2] == (True, "NoRunners")

@@ -17,6 +17,7 @@ from runnerpool.planning.failures import (
     forget_healed,
     in_a_row,
     not_before,
+    of_late,
     without_future,
 )
 from support.builders import NOW, ago
@@ -135,3 +136,12 @@ def test_a_row_that_only_the_end_of_a_job_can_disprove_waits_for_a_pod_that_ende
     assert forget_healed([rejected, crashed], [ago(30)], NOW) == (rejected,)
     assert forget_healed([rejected, crashed], [ago(30)], NOW, ended_well=[ago(61)]) == (rejected,)
     assert forget_healed([rejected, crashed], [ago(30)], NOW, ended_well=[ago(30)]) == ()
+
+
+def test_a_row_that_shows_at_the_end_of_jobs_outlives_an_encode_and_is_told_no_longer_than_any():
+    rejected = failure(FailureCause.UPLOAD_REJECTED, age=40 * 60)
+
+    assert forget_healed([rejected], [], NOW) == (rejected,)
+    assert add_failures([rejected], [pod(FailureCause.UPLOAD_REJECTED, age=30 * 60)], NOW)[0].count == 2
+    assert forget_healed([failure(FailureCause.UPLOAD_REJECTED, age=24 * 3600)], [], NOW) == ()
+    assert of_late([rejected, failure(age=899)], NOW) == (failure(age=899),)

@@ -87,7 +87,10 @@ class PoolMemory:
             self.failures,
             (pod.created for pod in proven),
             now,
-            ended_well=(pod.created for pod in proven if pod.stage is PodStage.ENDED),
+            # One that was never given a job has uploaded nothing.
+            ended_well=(
+                pod.created for pod in proven if pod.stage is PodStage.ENDED and pod.name in self.last_job_seen
+            ),
         )
 
     def _told_before(self, pod: RunnerPod) -> bool:

@@ -7,7 +7,7 @@ from runnerpool.api.conditions import Condition, ConditionType
 from runnerpool.api.failure_causes import REMEDIES
 from runnerpool.api.pool import JobTypeFilter, Mode
 from runnerpool.api.reasons import Reason
-from runnerpool.planning.failures import Failure
+from runnerpool.planning.failures import Failure, of_late
 from runnerpool.planning.plan import Plan
 from runnerpool.planning.sickness import Sick
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot
@@ -21,7 +21,7 @@ def runners_healthy(snapshot: PoolSnapshot, plan: Plan, failures: Collection[Fai
     Args:
         snapshot: What the pass saw.
         plan: What it decided.
-        failures: Why pods have failed of late.
+        failures: The rows of failures that are not over.
         last_end: Name of the last pod that failed, and how it ended.
     """
     kind = ConditionType.RUNNERS_HEALTHY
@@ -29,8 +29,8 @@ def runners_healthy(snapshot: PoolSnapshot, plan: Plan, failures: Collection[Fai
         return Condition(type=kind, status=False, reason=Reason.MOST_PODS_SICK, message=plan.breaker)
     if plan.sick:
         return _sick(plan.sick)
-    if failures:
-        return _failing(max(failures, key=lambda failure: failure.last), last_end)
+    if told := of_late(failures, snapshot.now):
+        return _failing(max(told, key=lambda failure: failure.last), last_end)
     if any(pod.unfinished for pod in snapshot.pods):
         return Condition(type=kind, status=True, reason=Reason.RUNNERS_READY, message="no runner pod has failed")
     return Condition(type=kind, status=True, reason=Reason.NO_RUNNERS, message="there are no runner pods")

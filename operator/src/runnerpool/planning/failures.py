@@ -12,6 +12,8 @@ DELAYS = (0, 5, 10, 20, 40, 80, 160, 300)
 JITTER = 0.2
 FORGOTTEN_AFTER = timedelta(minutes=15)
 """Longer than the longest delay and the longest start-up together: who fails no more for so long is well."""
+_FORGOTTEN_AFTER_JOBS = timedelta(hours=24)
+"""The same for what shows at the end of a job: longer than an encode."""
 MOST = 8
 """Causes that the status keeps; the CRD's bound."""
 _LARGEST = 1_000_000
@@ -62,15 +64,21 @@ def forget_healed(
         failures: What is known.
         proven: When those pods were made that have shown since that they work.
         now: The moment.
-        ended_well: When those of them were made that have also ended, and well.
+        ended_well: When those of them were made that have held a job and ended, and well.
     """
     latest, latest_ended = max(proven, default=None), max(ended_well, default=None)
 
     def over(failure: Failure) -> bool:
-        proof = latest_ended if failure.cause in _SHOWN_AT_THE_END else latest
-        return now - failure.last >= FORGOTTEN_AFTER or (proof is not None and proof >= failure.last)
+        at_the_end = failure.cause in _SHOWN_AT_THE_END
+        proof, kept = (latest_ended, _FORGOTTEN_AFTER_JOBS) if at_the_end else (latest, FORGOTTEN_AFTER)
+        return now - failure.last >= kept or (proof is not None and proof >= failure.last)
 
     return tuple(failure for failure in failures if not over(failure))
+
+
+def of_late(failures: Iterable[Failure], now: datetime) -> tuple[Failure, ...]:
+    """Those that a condition is to tell of; a row may be kept for longer than anybody need worry, for its delays."""
+    return tuple(failure for failure in failures if now - failure.last < FORGOTTEN_AFTER)
 
 
 def not_before(failures: Iterable[Failure], salt: str, cause: FailureCause | None = None) -> datetime | None:

@@ -109,9 +109,12 @@ class RunnerPod:
 
     @property
     def failed(self) -> bool:
-        """It ended by a fault: neither drained nor told to go, by us or by the cluster."""
+        """It ended by a fault: neither drained nor told to go, by us or by the cluster.
+
+        Rejected uploads are the agent's last word only of a drain that it began itself, before any order.
+        """
         told_to_go = self.drain_order is not None or self.deleting
-        return self.failure is not None and not told_to_go
+        return self.failure is FailureCause.UPLOAD_REJECTED or (self.failure is not None and not told_to_go)
 
     @property
     def given_up(self) -> bool:
