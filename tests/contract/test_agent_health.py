@@ -203,9 +203,14 @@ async def test_a_job_that_the_administrator_cancels_is_dropped_within_seconds_of
 
 async def test_an_upload_that_a_proxy_rejects_ends_the_pod_with_its_cause(stage: Scene) -> None:
     stage.proxy.refusals["/success"] = (413, {"title": "Payload Too Large"})
-    async with pod_on(stage, {}, {}) as pod:
-        await stage.admin(stage.server.enqueue, WEB_VIDEO, file=True, seconds=1.0)
+    async with pod_on(stage, {"STAND_IN_READ_RATE": "1"}, {}) as pod:
+        await begin_encode(stage, pod, 4.0)
+        # The runner begins it before the agent knows what became of the first.
+        await stage.admin(stage.server.enqueue, WEB_VIDEO, file=True, seconds=60.0)
         assert await pod.exit_code() == 4
         assert pod.termination["cause"] == "UploadRejected"
         assert "HTTP 413" in pod.termination["message"]
         assert pod.termination["jobs"][0]["fate"] == "failed"
+        assert {job["fate"] for job in pod.termination["jobs"][1:]} <= {"handed_back"}
+        assert all(job["cause"] == "UploadRejected" for job in pod.termination["jobs"])
+        assert ffmpegs(pod) == []

@@ -203,8 +203,8 @@ class Agent:
         return _words(health.unlive(self._observe()))
 
     def unready(self) -> Sequence[str]:
-        """See `health.unready`."""
-        return _words(health.unready(self._observe()))
+        """See `health.unready`; one that drains by a rejected upload says so, too."""
+        return _words(self._wrong())
 
     def status(self) -> dict[str, Any]:
         """Everything for people."""
@@ -236,13 +236,10 @@ class Agent:
 
     def _wrong(self) -> tuple[Finding, ...]:
         found = health.unready(self._observe())
-        status = self._lifecycle.losses.rejected
-        if status is None:
+        rejected = self._lifecycle.losses.rejected
+        if rejected is None:
             return found
-        message = (
-            f"the result of a job was refused with HTTP {status}: a proxy before the server limits the size or the "
-            "time of uploads; each such job costs a whole encode, several times over"
-        )
+        message = f"{rejected}; each such job costs a whole encode, several times over"
         return (*found, Finding(cause=Trouble.UPLOAD_REJECTED, message=message))
 
     def _observe(self) -> health.Observation:

@@ -174,9 +174,14 @@ class Lifecycle:
     def _book(self, life: Life, *, final: bool = False) -> None:
         for end in life.view.ledger.take_ends(final=final):
             self.losses.book(end, self._why_lost(life))
-        if self.losses.rejected is not None:
-            # The next encode would most likely be in vain, too; how soon it is tried is the operator's to say.
-            self._become(machine.order_drain(self.drain, self._clock(), Cause.UPLOAD_REJECTED))
+        rejected = self.losses.rejected
+        if rejected is None or self.drain.phase is not Phase.RUNNING:
+            return
+        # The next encode would most likely be in vain, too; how soon it is tried is the operator's to say. By now the
+        # runner may have begun it: that costs nothing yet, unlike a job that was in hand before.
+        older = any(job.started < rejected.at for job in life.view.ledger.open.values())
+        order = machine.order_drain if older else machine.order_abort
+        self._become(order(self.drain, self._clock(), Cause.UPLOAD_REJECTED))
 
     def _why_lost(self, life: Life) -> LossCause:
         if life.retirement.phase is Phase.ABORTING and life.retirement.cause is not None:

@@ -8,7 +8,7 @@ from enum import IntEnum, StrEnum, unique
 from pathlib import Path
 
 from runnerpool_agent.drain import Cause
-from runnerpool_agent.losses import LostWork
+from runnerpool_agent.losses import LostWork, Rejection
 
 _LONGEST_MESSAGE = 2000
 _SHORTEST_MESSAGE = 100
@@ -103,12 +103,9 @@ def ending_of_drain(cause: Cause, jobs: JobsAtEnd, *, aborted: bool) -> Ending:
     return Ending(code=ExitCode.RUNNER_FAILED, cause=EndCause.RUNNER_FAILED, message=message)
 
 
-def ending_of_rejection(status: int, jobs: JobsAtEnd) -> Ending:
+def ending_of_rejection(rejection: Rejection, jobs: JobsAtEnd) -> Ending:
     """The pod ends since the operator can hear of it in no other way, and paces what comes next."""
-    message = (
-        f"the result of a job was refused with HTTP {status}: a proxy before the server limits the size or the time of "
-        f"uploads; {_fate(jobs)}"
-    )
+    message = f"{rejection}; {_fate(jobs)}"
     return Ending(code=ExitCode.RUNNER_FAILED, cause=Cause.UPLOAD_REJECTED, message=message)
 
 

@@ -9,6 +9,7 @@ import pytest
 from runnerpool_agent.agent import CONTACT_LOST_SECONDS, Agent, Settings
 from runnerpool_agent.config import AgentConfig
 from runnerpool_agent.drain import Cause, Phase
+from runnerpool_agent.losses import Rejection
 from runnerpool_agent.redaction import Redactor
 from support.agent.pod import TOKEN, agent_config
 
@@ -65,3 +66,9 @@ async def test_before_anything_runs_the_pod_is_live_but_neither_started_nor_read
         "runnerTold": False,
     }
     assert TOKEN not in str(status)
+
+
+async def test_a_pod_that_goes_as_an_upload_was_rejected_says_so_where_its_readiness_is_asked(tmp_path: Path) -> None:
+    pod = agent(tmp_path)
+    pod._lifecycle.losses.rejected = Rejection(status=413, at=1.0)
+    assert any(word.startswith("UploadRejected: ") and "HTTP 413" in word for word in pod.unready())

@@ -395,19 +395,85 @@ async def test_a_scratch_that_is_full_even_when_emptied_ends_the_pod(world: Worl
 # Rejected uploads
 
 
-@pytest.mark.parametrize("status", [408, 413, 502, 504])
-async def test_an_upload_that_a_proxy_rejected_ends_the_pod_with_a_cause_of_its_own(world: World, status: int) -> None:
-    await busy(world)
+def reject(world: World, uuid: str, status: int) -> None:
+    """The result of the job in hand is refused."""
     world.runner.say(FAILED)
     world.runner.say("    err: {")
     world.runner.say(f'      "message": "Expected status 204, got {status}. \\nThe server responded: ...')
-    del world.runner.jobs["a"]
+    del world.runner.jobs[uuid]
+
+
+async def begun(world: World, uuid: str) -> None:
+    """Another job is in hand, and seen to be."""
+    world.runner.begin(uuid)
+    world.runner.prove(uuid)
+    await asyncio.sleep(2)
+
+
+@pytest.mark.parametrize("status", [408, 413])
+async def test_an_upload_that_a_proxy_rejected_ends_the_pod_with_a_cause_of_its_own(world: World, status: int) -> None:
+    await busy(world)
+    reject(world, "a", status)
     ending = await world.ends()
     assert [cause for cause, _ in world.losses] == [LossCause.UPLOAD_REJECTED]
     assert (ending.code, ending.cause) == (4, Cause.UPLOAD_REJECTED)
     assert f"refused with HTTP {status}" in ending.message
     assert [job.page()["fate"] for job in ending.jobs] == ["failed"]
     assert len(world.runners) == 1
+
+
+@pytest.mark.parametrize("status", [502, 504])
+async def test_a_server_that_is_away_for_one_upload_costs_no_pod_and_the_next_job_shows_more(
+    world: World, status: int
+) -> None:
+    await busy(world)
+    reject(world, "a", status)
+    await asyncio.sleep(60)
+    assert [cause for cause, _ in world.losses] == [LossCause.UPLOAD_REJECTED]
+    assert world.lifecycle.drain.cause is None
+    await begun(world, "b")
+    reject(world, "b", status)
+    ending = await world.ends()
+    assert ending.cause is Cause.UPLOAD_REJECTED
+    assert "or the server was away" in ending.message
+
+
+async def test_what_was_begun_after_a_rejected_upload_goes_back_before_it_is_encoded_in_vain(world: World) -> None:
+    await busy(world)
+    reject(world, "a", 413)
+    await asyncio.sleep(0.1)
+    world.runner.begin("b")
+    rejected_at = now()
+    ending = await world.ends()
+    assert now() - rejected_at <= 3
+    assert [(job.end.uuid, job.page()["fate"]) for job in ending.jobs] == [("a", "failed"), ("b", "handed_back")]
+    assert {job.cause for job in ending.jobs} == {LossCause.UPLOAD_REJECTED}
+    assert (ending.code, ending.cause) == (4, Cause.UPLOAD_REJECTED)
+    assert "HTTP 413" in ending.message
+    assert "1 jobs handed back" in ending.message
+
+
+async def test_a_job_that_was_in_hand_before_a_rejected_upload_is_finished(world: World) -> None:
+    await busy(world, "a", "b")
+    reject(world, "a", 413)
+    await asyncio.sleep(100)
+    assert len(world.runner.told) == 1
+    assert world.runner.signals == []
+    world.runner.finish("b")
+    ending = await world.ends()
+    assert ending.cause is Cause.UPLOAD_REJECTED
+    assert [job.end.uuid for job in ending.jobs] == ["a"]
+
+
+async def test_a_rejected_upload_in_a_drain_by_order_leaves_it_as_it_is(world: World) -> None:
+    await busy(world, "a", "b")
+    world.lifecycle.take_order(Order.DRAIN)
+    reject(world, "a", 413)
+    await asyncio.sleep(100)
+    world.runner.finish("b")
+    ending = await world.ends()
+    assert (ending.code, ending.cause) == (0, EndCause.DRAINED)
+    assert [job.cause for job in ending.jobs] == [LossCause.UPLOAD_REJECTED]
 
 
 async def test_a_fault_in_what_watches_the_runner_is_a_fault_of_the_agent_and_takes_the_runner_along(

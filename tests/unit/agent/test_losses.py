@@ -71,3 +71,38 @@ def test_words_of_the_server_that_grow_beyond_all_bounds_cost_the_oldest_jobs_an
     assert len(ending.line().encode()) <= 4096
     assert page["message"]
     assert [job["uuid"][0] for job in page["jobs"]][-1] == str(KEPT - 1)
+
+
+def refused(status: int, at: float, seconds: float = 60.0) -> JobEnd:
+    return replace(END, outcome=Outcome.FAILED, status=status, at=at, seconds=seconds)
+
+
+@pytest.mark.parametrize("status", [408, 413])
+def test_a_proxys_limit_is_known_by_its_first_answer(status: int) -> None:
+    ledger, _ = losses()
+    ledger.book(refused(status, at=100.0), LossCause.CRASHED)
+    assert ledger.rejected is not None
+    assert (ledger.rejected.status, ledger.rejected.at) == (status, 100.0)
+    assert str(ledger.rejected).endswith("the time of uploads")
+
+
+@pytest.mark.parametrize("status", [502, 504])
+def test_answers_that_may_come_of_a_restart_count_when_a_job_begun_since_gets_one_too(status: int) -> None:
+    ledger, _ = losses()
+    ledger.book(refused(status, at=100.0), LossCause.CRASHED)
+    ledger.book(refused(status, at=110.0), LossCause.CRASHED)
+    assert ledger.rejected is None
+    assert ledger.page() == {"UploadRejected": 120.0}
+    ledger.book(refused(status, at=200.0), LossCause.CRASHED)
+    assert ledger.rejected is not None
+    assert str(ledger.rejected).endswith(
+        f"HTTP {status}: a proxy before the server limits the size or the time of uploads, or the server was away"
+    )
+
+
+def test_what_is_handed_back_after_a_rejected_upload_does_not_take_its_place() -> None:
+    ledger, _ = losses()
+    ledger.book(refused(413, at=100.0), LossCause.CRASHED)
+    ledger.book(replace(END, outcome=Outcome.HANDED_BACK, at=103.0, seconds=2.0), LossCause.UPLOAD_REJECTED)
+    assert ledger.rejected is not None
+    assert ledger.rejected.status == 413
