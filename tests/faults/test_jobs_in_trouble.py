@@ -95,12 +95,15 @@ def _counts(stage: FaultStage) -> dict[str, int]:
 def test_a_result_that_a_proxy_refuses_is_told_with_its_remedy_and_what_it_cost(faults: FaultStage, case: Case) -> None:
     case.watch(faults.observer, faults.namespace)
     faults.player.script = Script(job_seconds=2)
-    faults.pool(scaling={"maxReplicas": 1})
+    faults.pool(scaling={"maxReplicas": 1}, lifecycle={"unreadyToleranceSeconds": 5})
     faults.wait_condition("Ready", status="True", within=30)
     faults.server.client.put_in_fault("status", path=_RESULTS, status=413)
 
     case.begins()
-    faults.server.client.enqueue(WEB_VIDEO)
+    faults.server.client.enqueue(WEB_VIDEO, count=2)
+    faults.await_pod_at_work(within=20)
+    # What the runner begins after the first would outlast every tolerance.
+    faults.player.script = Script(job_seconds=FOREVER)
     told = case.tells("UploadRejected", condition="RunnersHealthy", within=20)
     assert all(text in told["message"] for text in ("HTTP 413", "client_max_body_size 0"))
     assert (faults.condition("Ready") or {})["reason"] == "UploadRejected"
@@ -111,7 +114,12 @@ def test_a_result_that_a_proxy_refuses_is_told_with_its_remedy_and_what_it_cost(
     for series in ("runnerpool_pods_failed_total", "runnerpool_lost_work_seconds_total"):
         assert _value(metrics, series, cause="UploadRejected") > 0
 
+    known_at_work(faults)
+    assert not faults.events("Unready")
+    assert [failure["cause"] for failure in faults.status()["failures"]] == ["UploadRejected"]
     faults.server.client.lift_faults()
+    faults.player.script = Script(job_seconds=1)
+    faults.player.finish()
     case.cured()
     faults.until(lambda: not faults.server.open_jobs(), "the end of all jobs", within=30)
     case.heals(within=30)

@@ -18,7 +18,8 @@ _JOBS = "/api/v1/runners/jobs"
 _ASK_EVERY_SECONDS = 0.3
 _REPORT_EVERY_SECONDS = 1.0
 _RUNNER_VERSION = "0.6.0"
-_REJECTED = frozenset({408, 413, 502, 504})
+_REJECTED = frozenset({408, 413})
+_MAYBE_AWAY = frozenset({502, 504})
 _SUFFIXES = {"videoFile": "mp4", "resolutionPlaylistFile": "m3u8", "storyboardFile": "jpg", "vttFile": "vtt"}
 
 
@@ -56,13 +57,13 @@ class Orders:
 
 
 class PlayedRunner:
-    """Takes jobs and completes them until it is told to take no more.
+    """Takes jobs and completes them until it is told to take no more. A rejected upload alone does not stop it.
 
     Attributes:
         jobs: UUIDs of those in hand.
         taking: it takes jobs; set to False to drain.
         lost: the jobs that did not end well, as the agent's last message has them.
-        rejected: the HTTP status with which a result was refused; None if none was.
+        rejected: the HTTP status with which a result was refused as too big or too slow; None if none was.
     """
 
     def __init__(self, orders: Orders, session: aiohttp.ClientSession, job_seconds: Callable[[], float]) -> None:
@@ -70,6 +71,7 @@ class PlayedRunner:
         self.taking = True
         self.lost: list[dict[str, Any]] = []
         self.rejected: int | None = None
+        self._rejected_at = 0.0
         self._orders = orders
         self._session = session
         self._job_seconds = job_seconds
@@ -107,6 +109,11 @@ class PlayedRunner:
             self._lose(uuid, "handed_back" if taken else "lost")
             returned += taken
         return returned
+
+    @property
+    def has_older_jobs(self) -> bool:
+        """Something in hand was there before the last rejected upload."""
+        return any(self._began[uuid][1] < self._rejected_at for uuid in self.jobs)
 
     def stop(self) -> None:
         """Drop everything without a word, as a crash does."""
@@ -170,7 +177,8 @@ class PlayedRunner:
         with suppress(aiohttp.ClientError, TimeoutError):
             status = await self._post_form(f"{_JOBS}/{uuid}/success", uuid, {}, files)
             if status in _REJECTED:
-                self.rejected, self.taking = status, False
+                self.rejected, self._rejected_at = status, asyncio.get_running_loop().time()
+            if status in _REJECTED | _MAYBE_AWAY:
                 self._lose(uuid, "failed")
                 await self._call(f"{_JOBS}/{uuid}/error", uuid, message=f"the result was refused with {status}")
 

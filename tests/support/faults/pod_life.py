@@ -21,6 +21,7 @@ _AGENT_KEY = "agent.json"
 _ABORT_MARGIN_SECONDS = 30.0
 _RETRY_SECONDS = 0.3
 _TICK_SECONDS = 0.1
+_DETAILS_SECONDS = 0.5
 
 DRAINED = End(exit_code=0, reason="Completed", cause="Drained", message="DrainOrdered: nothing left in hand")
 UNREGISTERED = End(exit_code=3, reason="Error", cause="Unregistered", message="the server no longer knows this runner")
@@ -143,20 +144,30 @@ class PodLife:
             order = Order.NONE if script.deaf else self._order()
             if order is not Order.NONE:
                 runner.taking = False
-            await self._tell_readiness(script, draining=order is not Order.NONE)
+            await self._tell_readiness(script, draining=order is not Order.NONE or runner.rejected is not None)
             if self._crash is None and crash_at is not None and time.monotonic() >= crash_at:
                 self._crash = End(exit_code=script.exit_code, reason=script.reason)
             if self._crash is not None:
                 return self._crash
             if working.done():
                 return UNREGISTERED
-            if runner.rejected is not None and not runner.jobs:
-                return _rejected(runner)
+            if runner.rejected is not None and order is Order.NONE:
+                return await self._leave_rejected(runner)
             if order is Order.ABORT and runner.jobs:
                 return await self._hand_back(runner)
             if order is not Order.NONE and not runner.jobs:
                 return DRAINED
             await self._wait(_TICK_SECONDS)
+
+    async def _leave_rejected(self, runner: PlayedRunner) -> End:
+        """Until the agent knows why, the runner begins the next job: it goes back, and older ones are finished."""
+        await asyncio.sleep(_DETAILS_SECONDS)
+        runner.taking = False
+        while runner.has_older_jobs:
+            await self._wait(_TICK_SECONDS)
+        await runner.hand_back()
+        message = f"the result of a job was refused with HTTP {runner.rejected}"
+        return End(exit_code=4, reason="Error", cause="UploadRejected", message=message, jobs=tuple(runner.lost))
 
     async def _hand_back(self, runner: PlayedRunner) -> End:
         count = await runner.hand_back()
@@ -204,11 +215,6 @@ class PodLife:
         self._changed.clear()
         if self._gone:
             raise Gone(self.name)
-
-
-def _rejected(runner: PlayedRunner) -> End:
-    message = f"the result of a job was refused with HTTP {runner.rejected}"
-    return End(exit_code=4, reason="Error", cause="UploadRejected", message=message, jobs=tuple(runner.lost))
 
 
 def _seconds_until(moment: str) -> float:
