@@ -20,7 +20,10 @@ def test_the_rules_are_valid() -> None:
 POOL = 'namespace="media",pool="vod"'
 READY = f'runnerpool_pool_condition{{{POOL},type="Ready",status="true"}}'
 BUILD = 'runnerpool_build_info{version="1"}'
-LEADER, STANDBY = (f'runnerpool_operator_leader{{instance="{name}"}}' for name in ("a", "b"))
+LEADER, STANDBY, ELSEWHERE = (
+    f'runnerpool_operator_leader{{namespace="{namespace}",instance="{name}"}}'
+    for namespace, name in (("runners", "a"), ("runners", "b"), ("tenant", "a"))
+)
 OLDEST = f"runnerpool_queue_oldest_pending_seconds{{{POOL}}}"
 KNOWN = f"runnerpool_queue_known{{{POOL}}}"
 CALM = {BUILD: "1x180", LEADER: "1x180", STANDBY: "0x180", READY: "1x180", OLDEST: "30x180", KNOWN: "1x180"}
@@ -35,6 +38,7 @@ CALM = {BUILD: "1x180", LEADER: "1x180", STANDBY: "0x180", READY: "1x180", OLDES
         ({LEADER: "1x10 0x180"}, 11, None),
         ({LEADER: "1x10 0x180"}, 14, "RunnerpoolNobodyLeads"),
         ({LEADER: "1x10 0x180", STANDBY: "0x10 1x180"}, 30, None),
+        ({LEADER: "1x10 0x180", ELSEWHERE: "1x180"}, 14, "RunnerpoolNobodyLeads"),
         ({READY: "0x180"}, 14, None),
         ({READY: "0x180"}, 16, "RunnerpoolPoolNotReady"),
         ({READY: "0x10 1 0x180"}, 20, None),

@@ -26,7 +26,7 @@ class NamespacedRights:
         self.namespace = namespace
         self.home = f"{namespace}-operator" if everywhere or apart else namespace
         self._cluster = cluster
-        watched = {} if everywhere else {"watchNamespaces": [namespace]}
+        watched = {} if everywhere else {"watchNamespaces": [namespace], "finishDeletedNamespaces": apart}
         rendered = helm.manifests({**watched, "crds": {"install": False}}, namespace=self.home)
         self._manifests = [manifest for manifest in rendered if manifest["kind"] in _KINDS]
         if self.home != namespace:

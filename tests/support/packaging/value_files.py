@@ -14,10 +14,11 @@ VALUE_FILES: dict[str, dict[str, Any]] = {
     "digests": {"image": {"digest": DIGEST}, "runnerImage": {"digest": DIGEST}},
     "two namespaces": {"watchNamespaces": ["media", "staging"]},
     "two namespaces, own cluster id": {"watchNamespaces": ["media", "staging"], "clusterId": "berlin-1"},
-    "two namespaces, no cluster-wide right": {
+    "two namespaces that may be deleted": {"watchNamespaces": ["media", "staging"], "finishDeletedNamespaces": True},
+    "two namespaces that may be deleted, own cluster id": {
         "watchNamespaces": ["media", "staging"],
         "clusterId": "berlin-1",
-        "finishDeletedNamespaces": False,
+        "finishDeletedNamespaces": True,
     },
     "own cluster id": {"clusterId": "berlin-1"},
     "account of somebody else": {"serviceAccount": {"create": False, "name": "given"}},

@@ -240,3 +240,11 @@ def test_a_pod_whose_image_is_not_what_it_was_at_first_is_edited_whatever_was_as
 
     memory.note_images([replace(rewritten, uid="u2")])
     assert memory.edited == frozenset()
+
+
+def test_another_process_takes_an_edited_pod_for_what_it_is_now():
+    memory = PoolMemory()
+
+    memory.note_images([replace(POD, image="other:1")])
+
+    assert memory.edited == frozenset()

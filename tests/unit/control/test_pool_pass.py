@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import json
 from datetime import timedelta
@@ -279,6 +280,78 @@ async def test_a_pod_that_somebody_has_taken_from_the_pool_keeps_its_runner_and_
 
     assert stage.pods == [released, stage.pod(2)]
     assert stage.rows == [released, stage.pod(2)]
+
+
+async def ghosts(stage, count):
+    """Rows of the pool's mark that have no pod."""
+    stage.link.set(**pending(1))
+    await stage.settle()
+    ours = stage.link.rows[0]
+    numbers = range(70, 70 + count)
+    others = (
+        FakeRow(id=number, name=stage.pod(number), description=ours.description.replace(ours.name, stage.pod(number)))
+        for number in numbers
+    )
+    stage.link.rows = (ours, *others)
+
+
+async def test_rows_without_a_pod_are_looked_up_eight_at_a_time(stage, monkeypatch):
+    await ghosts(stage, 20)
+    at_once, most = 0, 0
+
+    async def pod_controller(namespace, name):
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0)
+        at_once -= 1
+
+    monkeypatch.setattr(stage.cluster, "pod_controller", pod_controller)
+
+    await stage.settle()
+
+    assert most == 8
+    assert stage.rows == stage.pods
+
+
+async def test_a_look_up_that_fails_leaves_ghosts_and_keeps_no_pod_from_being_made(stage):
+    await ghosts(stage, 2)
+    stage.link.set(**pending(2))
+    stage.cluster.fail["pod_controller"] = Unavailable(Reason.API_SERVER_UNAVAILABLE, "away")
+
+    await stage.make_pass()
+
+    assert len(stage.pods) == 2
+    assert stage.pod(70) in stage.rows
+
+    await stage.settle()
+
+    assert stage.rows == stage.pods
+
+
+async def test_a_look_up_that_is_refused_stops_the_pass_as_any_refusal(stage):
+    await ghosts(stage, 1)
+    stage.cluster.fail["pod_controller"] = Refused(Reason.FORBIDDEN, "list pods is forbidden")
+
+    with pytest.raises(Refused):
+        await stage.make_pass()
+
+
+async def test_a_deleted_pool_is_not_let_go_while_nobody_says_whether_a_row_has_a_pod(stage):
+    await ghosts(stage, 1)
+    stage.cluster.pods.clear()
+    stage.link.rows = stage.link.rows[1:]
+    stage.cluster.delete_pool()
+    stage.cluster.refuse["pod_controller"] = Unavailable(Reason.API_SERVER_UNAVAILABLE, "away")
+
+    await stage.make_pass()
+
+    assert stage.cluster.pool is not None
+
+    del stage.cluster.refuse["pod_controller"]
+    await stage.settle()
+
+    assert (stage.cluster.pool, stage.rows) == (None, [])
 
 
 async def test_a_pod_that_failed_is_replaced_under_a_new_name_and_told(stage):

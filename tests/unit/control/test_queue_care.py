@@ -132,7 +132,9 @@ async def test_what_a_pod_outlived_is_booked_and_told_by_its_own_cause(make_stag
     assert stage.recorder.lost == [("LostJob", 30), ("Evicted", 20)]
     (event,) = events(stage, "LostJob")
     assert event["type"] == "Warning"
-    assert event["message"].startswith(f"pod {name}, which has ended since, had encoded for nothing for 30 s (LostJob); ")
+    assert event["message"].startswith(
+        f"pod {name}, which has ended since, had encoded for nothing for 30 s (LostJob); "
+    )
 
 
 async def test_without_a_message_the_job_counts_that_the_server_still_credits(make_stage):

@@ -155,12 +155,22 @@ def test_cluster_wide_by_default() -> None:
 def test_with_a_list_of_namespaces_the_rights_are_theirs() -> None:
     values = {"watchNamespaces": ["media", "staging"]}
     assert granted(values, "Role") == {"media": IN_POOL_NAMESPACES, "staging": IN_POOL_NAMESPACES}
+    assert granted(values, "ClusterRole") == {"": CLUSTER_ID}
+
+
+def test_pools_of_all_namespaces_may_be_patched_only_where_deleted_namespaces_are_to_be_finished() -> None:
+    values = {"watchNamespaces": ["media", "staging"], "finishDeletedNamespaces": True}
+    assert granted(values, "Role") == {"media": IN_POOL_NAMESPACES, "staging": IN_POOL_NAMESPACES}
     assert granted(values, "ClusterRole") == {"": CLUSTER_ID | OF_DELETED_NAMESPACES}
-    assert granted(values | {"finishDeletedNamespaces": False}, "ClusterRole") == {"": CLUSTER_ID}
+    assert granted(values | {"clusterId": "berlin-1"}, "ClusterRole") == {"": OF_DELETED_NAMESPACES}
+
+
+def test_without_a_list_of_namespaces_finishing_deleted_ones_takes_no_right_more() -> None:
+    assert granted({"finishDeletedNamespaces": True}, "ClusterRole") == granted({}, "ClusterRole")
 
 
 def test_with_a_cluster_id_of_its_own_too_no_cluster_wide_right_is_left() -> None:
-    values = {"watchNamespaces": ["media"], "clusterId": "berlin-1", "finishDeletedNamespaces": False}
+    values = {"watchNamespaces": ["media"], "clusterId": "berlin-1"}
     kinds = {d["kind"] for d in helm.manifests(values)}
     assert not {"ClusterRole", "ClusterRoleBinding"} & kinds
 
@@ -173,7 +183,7 @@ def test_with_a_cluster_id_of_its_own_namespaces_are_not_read() -> None:
 def test_only_kube_system_and_the_namespaces_of_the_list_may_be_read(watched: list[str]) -> None:
     rules = [
         rule
-        for role in helm.manifests({"watchNamespaces": watched})
+        for role in helm.manifests({"watchNamespaces": watched, "finishDeletedNamespaces": True})
         if role["kind"] == "ClusterRole"
         for rule in role["rules"]
         if "namespaces" in rule["resources"]

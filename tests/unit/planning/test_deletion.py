@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from runnerpool.api.reasons import Reason
-from runnerpool.planning.plan import Discard, Drain, ReleaseReserved, Remove, RemoveFinalizer, Unregister
+from runnerpool.planning.plan import Discard, Drain, ReleaseReserved, Remove, RemoveFinalizer, Stop, Unregister
 from runnerpool.planning.planner import plan
 from runnerpool.planning.snapshot import PodStage
 from support.builders import ago, gated, known, make_pod, make_pool, make_row, make_snapshot, pod_called, unknown
@@ -173,8 +173,27 @@ def test_the_pods_of_a_pool_deleted_without_its_dependents_are_left_as_they_are_
 
     assert isinstance(step, RemoveFinalizer)
     assert step.reason is Reason.RUNNERS_LEFT_BEHIND
-    assert pod_called(1) in step.message
-    assert pod_called(2) in step.message
+    assert f"go on taking jobs, and kubectl delete pod lets them finish and go ({pod_called(1)})" in step.message
+    assert f"take no more ({pod_called(2)})" in step.message
+
+
+@pytest.mark.parametrize("queue", [known(1), unknown()])
+def test_gated_pods_of_a_pool_deleted_without_its_dependents_are_deleted_whatever_the_server_says(queue):
+    stopped, freed = steps([make_pod(1), gated(2), gated(3, deleting=True)], pool=ORPHANED, queue=queue)
+
+    assert isinstance(stopped, Stop)
+    assert (stopped.pod, stopped.reason) == (pod_called(2), Reason.POOL_DELETED)
+    assert isinstance(freed, RemoveFinalizer)
+    assert pod_called(1) in freed.message
+    assert pod_called(2) not in freed.message
+    assert "take no more" not in freed.message
+
+
+def test_a_pool_deleted_without_its_dependents_that_has_only_draining_pods_says_that_none_takes_jobs():
+    (freed,) = steps([make_pod(1, drain_order="drain", drain_since=ago(1))], pool=ORPHANED)
+
+    assert pod_called(1) in freed.message
+    assert "go on taking jobs" not in freed.message
 
 
 def test_a_pool_without_our_finalizer_that_is_deleted_without_its_dependents_needs_nothing():

@@ -24,7 +24,8 @@ class PoolMemory:
     """Job sightings, failures and back-offs of one pool.
 
     Losing it delays scale-down (slots count as idle from the operator's start at the earliest), and forgets which
-    creations were refused; failures of pods are in the status, too.
+    creations were refused, and which pods somebody has edited: those count as what they are now. Failures of pods are
+    in the status, too.
 
     Attributes:
         failures: Why pods have failed of late.

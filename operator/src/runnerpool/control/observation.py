@@ -1,11 +1,14 @@
 """From the cluster and the server to the planner's snapshot."""
 
+import asyncio
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from runnerpool.api.ownership import belongs
 from runnerpool.api.pool import Pool
+from runnerpool.cluster.errors import Unavailable
 from runnerpool.control.memory import PoolMemory
 from runnerpool.control.ports import ServerLink
 from runnerpool.control.world import World
@@ -14,6 +17,11 @@ from runnerpool.manifests.runner_pod import build_hash, template_hash
 from runnerpool.planning.demand import pool_queue
 from runnerpool.planning.queue import QueueReading, QueueUnknown
 from runnerpool.planning.snapshot import PoolSnapshot, RunnerPod, RunnerRow
+
+_log = logging.getLogger(__name__)
+
+# LISTs at a time of pods that have a runner, but are not the pool's.
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +90,32 @@ async def _without_released(
 ) -> tuple[RunnerRow, ...] | None:
     """The rows less those of pods that somebody has taken from the pool: no ghosts, but runners at work, and not ours.
 
-    Such a pod has lost the pool's label, or its owner; the LIST of the pool's pods has it no more.
+    Such a pod has lost the pool's label, or its owner; the LIST of the pool's pods has it no more. As long as the API
+    server does not say whether there is one, a row may be of either kind: then all are unknown, as no pool may be
+    taken for drained, or be let go, for want of a row. The pass goes on without them.
     """
+    if rows is None:
+        return None
     names = {pod.name for pod in pods}
-    alone = [row for row in rows or () if row.name not in names]
-    released = {row for row in alone if await world.cluster.pod_controller(pool.namespace, row.name) is not None}
-    return None if rows is None else tuple(row for row in rows if row not in released)
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def is_released(row: RunnerRow) -> bool:
+        async with gate:
+            return await world.cluster.pod_controller(pool.namespace, row.name) is not None
+
+    alone = [row for row in rows if row.name not in names]
+    found = await asyncio.gather(*(is_released(row) for row in alone), return_exceptions=True)
+    unknown = [answer for answer in found if isinstance(answer, BaseException)]
+    if other := next((error for error in unknown if not isinstance(error, Unavailable)), None):
+        raise other
+    if unknown:
+        _log.warning(
+            "%s/%s: %d runners without a pod are left alone in this pass: %s",
+            pool.namespace, pool.name, len(unknown), unknown[0],
+        )  # fmt: skip
+        return None
+    released = {row for row, is_one in zip(alone, found, strict=True) if is_one}
+    return tuple(row for row in rows if row not in released)
 
 
 def _server_side(now_pass: Pass, cluster_id: str) -> tuple[QueueReading, tuple[RunnerRow, ...] | None]:

@@ -1,5 +1,6 @@
 """A pool that is being deleted: everything ends, as gently as its `deletionPolicy` says, then the finalizer goes."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from runnerpool.api.names import ABORT_ORDER, DRAIN_ORDER, pod_name
@@ -8,11 +9,11 @@ from runnerpool.api.reasons import Reason
 from runnerpool.planning.census import Census
 from runnerpool.planning.lifecycle import follow_drains, release_reserved, remove_all_ended, unregister_ghosts
 from runnerpool.planning.part import Part, join
-from runnerpool.planning.plan import RemoveFinalizer, Term
+from runnerpool.planning.plan import RemoveFinalizer, Stop, Term
 from runnerpool.planning.queue import QueueUnknown
 from runnerpool.planning.scale_down import let_go
 from runnerpool.planning.sizing import Sizing
-from runnerpool.planning.snapshot import PoolSnapshot, RunnerPod
+from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
 
 OUT_OF_REACH = timedelta(seconds=45)
 """How long runners that cannot be removed, as server or Secret has gone, hold a pool that has no pod any more."""
@@ -29,7 +30,7 @@ def size_of_deleted(census: Census) -> Sizing:
 def wind_up(snapshot: PoolSnapshot, census: Census) -> Part:
     """End every pod and remove every row; at last let the pool go. Nothing is created, so promises are dropped."""
     if snapshot.pool.orphaning and snapshot.pool.has_finalizer:
-        return Part(steps=(_set_free(census),))
+        return Part(steps=(*_delete_gated(census), _set_free(census)))
     aborting = snapshot.pool.spec.lifecycle.deletion_policy is DeletionPolicy.ABORT
     told = tuple(pod for pod in census.unfinished if pod.may_take_work or (aborting and _drains_gently(pod)))
     order = ABORT_ORDER if aborting else DRAIN_ORDER
@@ -46,15 +47,39 @@ def wind_up(snapshot: PoolSnapshot, census: Census) -> Part:
     )
 
 
-def _set_free(census: Census) -> RemoveFinalizer:
-    """They are nobody's any more, and work on until somebody deletes them."""
-    names = ", ".join(pod.name for pod in census.unfinished)
-    whose = f" ({names})" if names else ""
-    message = (
-        f"the pool's pods are left to themselves{whose}, as it is deleted without its dependents: they go on taking "
-        "jobs; kubectl delete pod lets them finish and go, and their runners are to be removed in PeerTube then"
+def _delete_gated(census: Census) -> tuple[Stop, ...]:
+    """Nobody would ever take their gates off.
+
+    There is this one pass to delete them in: it must not need the server, nor that nobody has changed the pod, whose
+    owner the garbage collector is taking away just now.
+    """
+    return tuple(
+        Stop(
+            pod=pod.name,
+            uid=pod.uid,
+            reason=Reason.POOL_DELETED,
+            message=f"pod {pod.name} is deleted: {_WHY}, and nobody would take its gate off",
+        )
+        for pod in census.unfinished
+        if pod.stage is PodStage.GATED and not pod.deleting
     )
+
+
+def _set_free(census: Census) -> RemoveFinalizer:
+    """They are nobody's any more, and work on until somebody deletes them, or until the drain that they are in ends."""
+    staying = census.ungated
+    going = [pod for pod in census.unfinished if pod.stage is not PodStage.GATED and pod not in staying]
+    left = "the pool's pods are left to themselves, as it is deleted without its dependents"
+    if staying:
+        left += f": these go on taking jobs, and kubectl delete pod lets them finish and go ({_names(staying)})"
+    if going:
+        left += f"; these finish what they hold, and take no more ({_names(going)})"
+    message = f"{left}; their runners are to be removed in PeerTube then"
     return RemoveFinalizer(reason=Reason.RUNNERS_LEFT_BEHIND, message=message)
+
+
+def _names(pods: Iterable[RunnerPod]) -> str:
+    return ", ".join(pod.name for pod in pods)
 
 
 def _drains_gently(pod: RunnerPod) -> bool:

@@ -96,7 +96,10 @@ class Remove:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """Delete a pod that obeys no order any more, as the cluster would: SIGTERM, its grace period, SIGKILL."""
+    """Delete a pod that obeys no order, or that nobody will look after, as the cluster would.
+
+    SIGTERM, its grace period, SIGKILL.
+    """
 
     pod: str
     uid: str
