@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 from support.packaging.paths import ROOT
+from support.reliability.collected import collected
 from support.soak.page import page
+from support.soak.plugin import MARKER
 from support.soak.record import read
 
 PAGE = ROOT / "docs" / "soak.md"
@@ -16,7 +18,9 @@ def main() -> int:
     if not records:
         print("there are no records of a soak; run `make soak`", file=sys.stderr)
         return 1
-    PAGE.write_text(page(records, _commit()), encoding="utf-8")
+    before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    made = page(records, _commit(), before=before, tests=collected(marker=MARKER))
+    PAGE.write_text(made, encoding="utf-8")
     return 0
 
 
@@ -24,7 +28,7 @@ def _commit() -> str:
     """What was tested; the page itself does not count as a change."""
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":!docs/soak.md")
     commit = _git("rev-parse", "--short=12", "HEAD")
-    return f"`{commit}`" + (", with changes that were not committed" if changed else "")
+    return f"`{commit}`" + (" and changes" if changed else "")
 
 
 def _git(*arguments: str) -> str:

@@ -1,6 +1,7 @@
-"""docs/soak.md, made of the records of one run."""
+"""docs/soak.md, made of the records of runs. A soak takes hours: a row stays until its test has run again."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from support.reliability.document import sentence
 from support.soak.record import Record
@@ -8,23 +9,39 @@ from support.soak.record import Record
 _HEAD = """\
 # Soak
 
-Written by `make soak` from the results of its run, never by hand. Each test passed; what it counted stands beside it.
+Written by `make soak` from the results of its runs, never by hand. Each test passed, at the commit beside it;
+what it counted stands there, too.
 
-Commit {commit}.
-
-| Test | Took | Counted |
-| --- | --- | --- |
+| Test | Commit | Took | Counted |
+| --- | --- | --- | --- |
 """
+_ROW = re.compile(r"^\| (?P<title>(?!Test |---).*?) \| .*$", re.MULTILINE)
 
 
-def page(records: Sequence[Record], commit: str) -> str:
-    """The whole page."""
-    return _HEAD.format(commit=commit) + "".join(_rows(records))
+def page(records: Sequence[Record], commit: str, *, before: str = "", tests: Iterable[str] = ()) -> str:
+    """The whole page.
+
+    Args:
+        records: Of this run.
+        commit: What it tested.
+        before: The page as it was.
+        tests: Node ids of all soak tests that there are: rows of others go.
+    """
+    there = {sentence(test) for test in tests}
+    rows = dict(_rows_of(before, there)) | dict(_rows(records, commit))
+    return _HEAD + "".join(row for _, row in sorted(rows.items()))
 
 
-def _rows(records: Sequence[Record]) -> Iterator[str]:
+def _rows_of(before: str, there: Collection[str]) -> Iterator[tuple[str, str]]:
+    for row in _ROW.finditer(before):
+        if row["title"] in there:
+            yield row["title"], f"{row[0]}\n"
+
+
+def _rows(records: Sequence[Record], commit: str) -> Iterator[tuple[str, str]]:
     for record in records:
-        yield f"| {sentence(record.test)} | {_duration(record.seconds)} | {'<br>'.join(record.found)} |\n"
+        title = sentence(record.test)
+        yield title, f"| {title} | {commit} | {_duration(record.seconds)} | {'<br>'.join(record.found)} |\n"
 
 
 def _duration(seconds: float) -> str:
