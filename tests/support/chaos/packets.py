@@ -43,9 +43,13 @@ class Way:
         chance = () if share >= SURE else ("-m", "statistic", "--mode", "random", "--probability", f"{share:.3f}")
         made = []
         for hook in direction.value:
-            address, port = ("-s", "--dport") if hook == "input" else ("-d", "--sport")
+            address, port, way = ("-s", "--dport", "-i") if hook == "input" else ("-d", "--sport", "-o")
             matched = ("-p", "tcp", port, str(self.port)) if self.port is not None else ()
-            made.append((_CHAINS[hook], address, self.pod or str(POD_NETWORK), *matched, *chance, "-j", "DROP"))
+            # This machine has an address among the pods' own, under which it talks to itself.
+            elsewhere = ("!", way, "lo")
+            made.append(
+                (_CHAINS[hook], address, self.pod or str(POD_NETWORK), *elsewhere, *matched, *chance, "-j", "DROP")
+            )
         return made
 
 
