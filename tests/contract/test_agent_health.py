@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from peers.runner.program import Home
+from peers.runner.program import PATIENCE_SECONDS, Home
 from peers.runner.scene import Scene, scene
 from runnerpool_agent.processes import processes
 from support.agent.line import Line, line_to
@@ -73,7 +73,7 @@ def runner_pid(pod: Pod) -> int:
     return int(re.findall(r"started as process (\d+)", pod.log)[-1])
 
 
-async def wait_for_job(stage: Scene, state: str, seconds: float = 30) -> None:
+async def wait_for_job(stage: Scene, state: str, seconds: float = PATIENCE_SECONDS) -> None:
     found = ""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

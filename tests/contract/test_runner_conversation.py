@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from peers.runner.conversation import Event, calls_of_jobs, lines, load
-from peers.runner.program import running_server
+from peers.runner.program import PATIENCE_SECONDS, running_server
 from peers.runner.scene import Scene
 
 pytestmark = pytest.mark.timeout(300)
@@ -72,7 +72,7 @@ async def test_every_vod_and_storyboard_job_is_processed_with_the_recorded_calls
 
 
 async def until_complete(stage: Scene) -> None:
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(2 * PATIENCE_SECONDS):
         while not all(video.complete for video in await stage.admin(stage.server.videos)):
             seen = len(stage.conversation.events)
             await stage.conversation.wait_for(lambda count=seen: len(stage.conversation.events) > count)  # type: ignore[misc]

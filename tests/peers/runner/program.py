@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+PATIENCE_SECONDS = 120.0
+"""FFmpeg runs at the lowest priority, so on a machine that is busy otherwise the smallest encode takes its time."""
 _COLOUR = re.compile(r"\x1b\[\d+m")
 
 
@@ -93,7 +95,7 @@ class RunningServer:
 
         await self._wait(there, f"{times} times '{text}'")
 
-    async def _wait(self, predicate: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    async def _wait(self, predicate: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
         try:
             async with asyncio.timeout(seconds), self._changed:
                 await self._changed.wait_for(predicate)
@@ -105,7 +107,7 @@ class RunningServer:
         self._process.send_signal(number)
 
     async def exit_code(self) -> int:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             return await self._process.wait()
 
 

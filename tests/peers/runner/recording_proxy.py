@@ -16,6 +16,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from peers.runner.program import PATIENCE_SECONDS
+
 _HOP_HEADERS = {"host", "content-length", "transfer-encoding", "connection", "keep-alive"}
 _WRITTEN_HEADERS = ("content-type", "accept")
 
@@ -45,7 +47,7 @@ class Conversation:
             for event in self.events
         )
 
-    async def wait_for(self, predicate: Callable[[], bool], seconds: float = 30) -> None:
+    async def wait_for(self, predicate: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
         try:
             async with asyncio.timeout(seconds), self.changed:
                 await self.changed.wait_for(predicate)
