@@ -18,17 +18,16 @@ what it counted stands there, too.
 _ROW = re.compile(r"^\| (?P<title>(?!Test |---).*?) \| .*$", re.MULTILINE)
 
 
-def page(records: Sequence[Record], commit: str, *, before: str = "", tests: Iterable[str] = ()) -> str:
+def page(records: Sequence[Record], *, before: str = "", tests: Iterable[str] = ()) -> str:
     """The whole page.
 
     Args:
         records: Of this run.
-        commit: What it tested.
         before: The page as it was.
         tests: Node ids of all soak tests that there are: rows of others go.
     """
     there = {sentence(test) for test in tests}
-    rows = dict(_rows_of(before, there)) | dict(_rows(records, commit))
+    rows = dict(_rows_of(before, there)) | dict(_rows(records))
     return _HEAD + "".join(row for _, row in sorted(rows.items()))
 
 
@@ -38,10 +37,10 @@ def _rows_of(before: str, there: Collection[str]) -> Iterator[tuple[str, str]]:
             yield row["title"], f"{row[0]}\n"
 
 
-def _rows(records: Sequence[Record], commit: str) -> Iterator[tuple[str, str]]:
+def _rows(records: Sequence[Record]) -> Iterator[tuple[str, str]]:
     for record in records:
         title = sentence(record.test)
-        yield title, f"| {title} | {commit} | {_duration(record.seconds)} | {'<br>'.join(record.found)} |\n"
+        yield title, f"| {title} | `{record.commit}` | {_duration(record.seconds)} | {'<br>'.join(record.found)} |\n"
 
 
 def _duration(seconds: float) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Generator
 import pytest
 
 from support.reliability.plugin import case_of
+from support.reliability.setting import commit
 from support.soak.record import Record, write
 from support.soak.switch import SOAKING
 
@@ -45,7 +46,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if SOAKING and report.when == "call" and report.passed and item.get_closest_marker(MARKER):
-        write(Record(test=item.nodeid, seconds=call.duration, found=found(item)))
+        write(Record(test=item.nodeid, seconds=call.duration, found=found(item), commit=commit()))
     return report
 
 

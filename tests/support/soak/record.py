@@ -18,11 +18,13 @@ class Record:
         test: Its node id, from the root of the project.
         seconds: How long it took.
         found: What it found out, in the order in which it is told.
+        commit: What it tested, in short; with `+` if the tree differed from it.
     """
 
     test: str
     seconds: float = 0.0
     found: tuple[str, ...] = ()
+    commit: str = ""
 
 
 def write(record: Record, results: Path = RESULTS) -> None:
