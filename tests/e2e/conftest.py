@@ -10,7 +10,7 @@ import pytest
 
 from support.cluster import requirements
 from support.cluster.errors import ClusterError
-from support.cluster.fixtures import SHARED_NODE
+from support.cluster.fixtures import SHARED_NODE, told_of_shared_node
 from support.observer.observer import every_observation
 from support.observer.whole_run import WholeRun
 from support.stage import shared_node
@@ -56,7 +56,7 @@ def _patience(item: pytest.Item) -> float:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
     """Wait for the file's turn, and have it until the file's fixtures are gone; no timeout counts while it waits."""
-    shared = getattr(item.config, "workerinput", {}).get(SHARED_NODE)
+    shared = told_of_shared_node(item.config)
     if shared and _TURN not in item.config.stash:
         stack = item.config.stash[_TURN] = ExitStack()
         stack.enter_context(turn(Path(shared["turns"]), alone=_alone(item)))
@@ -71,7 +71,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 @pytest.fixture(autouse=True, scope="session")
 def whole_run(pytestconfig: pytest.Config) -> Iterator[WholeRun]:
     """What all tests of this level observe, in all processes."""
-    shared = getattr(pytestconfig, "workerinput", {}).get(SHARED_NODE)
+    shared = told_of_shared_node(pytestconfig)
     made = WholeRun(Path(shared["observed"]) if shared else None)
     with every_observation(made.take):
         yield made

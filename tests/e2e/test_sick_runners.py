@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from support.chaos import harms
-from support.chaos.patient import POOL, Patient, operator_metrics, samples, unfinished_pods
+from support.chaos.patient import POOL, Patient, operator_metrics, unfinished_pods
 from support.chaos.sickness import Sickness, sick
 from support.cluster.backends import ClusterBackend
 from support.cluster.local import LocalCluster
@@ -21,6 +21,7 @@ from support.observer.records import Invariant
 from support.reliability.case import Case
 from support.stage.kube import KubeReader
 from support.stage.operator import Operator
+from support.stage.samples import samples
 from support.stage.site import site
 from support.stage.waiting import until
 

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from support.chaos import processes
 from support.chaos.packets import Way
 from support.chaos.processes import Part, PodProcess
@@ -14,6 +12,7 @@ from support.observer.observer import Observer
 from support.observer.records import Kind, Version
 from support.stage.kube import Json
 from support.stage.operator import NAMESPACE
+from support.stage.samples import samples
 from support.stage.site import Site
 from support.stage.waiting import until
 
@@ -143,13 +142,6 @@ def operator_metrics(site: Site) -> str:
 def metrics(site: Site, namespace: str, pod: str) -> str:
     """What a pod's `/metrics` says."""
     return site.cluster.kubectl("get", "--raw", _METRICS.format(namespace=namespace, pod=pod)).stdout
-
-
-def samples(exposition: str, name: str, labels: Mapping[str, str]) -> list[tuple[Mapping[str, str], float]]:
-    """The samples of a metric that bear these labels, above zero."""
-    families = text_string_to_metric_families(exposition)
-    found = (sample for family in families for sample in family.samples if sample.name == name and sample.value)
-    return [(one.labels, one.value) for one in found if labels.items() <= one.labels.items()]
 
 
 def by_cause(exposition: str, name: str, labels: Mapping[str, str]) -> Mapping[str, float]:

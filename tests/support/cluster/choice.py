@@ -34,26 +34,15 @@ def chosen_backend(environment: Mapping[str, str] = os.environ) -> str:
     return name
 
 
-def cluster_with_node(environment: Mapping[str, str] = os.environ) -> ClusterBackend:
+def cluster_with_node(environment: Mapping[str, str] = os.environ, *, name: str | None = None) -> ClusterBackend:
     """A cluster on whose node pods run, not yet up.
+
+    Args:
+        environment: Names the backend.
+        name: Of one that another process of this run has brought up, and will take down; None means a new one.
 
     Raises:
         ClusterError: no such backend, or a `kubeconfig` without the name of a context.
-    """
-    match chosen_backend(environment):
-        case "kind":
-            return KindCluster()
-        case "kubeconfig":
-            return OwnCluster.from_environment(environment)
-        case _:
-            return LocalCluster(with_node=True)
-
-
-def standing_cluster(name: str, environment: Mapping[str, str] = os.environ) -> ClusterBackend:
-    """The cluster with a node that another process of this run has brought up and will take down.
-
-    Raises:
-        ClusterError: as `cluster_with_node`.
     """
     match chosen_backend(environment):
         case "kind":
@@ -61,4 +50,4 @@ def standing_cluster(name: str, environment: Mapping[str, str] = os.environ) -> 
         case "kubeconfig":
             return OwnCluster.from_environment(environment)
         case _:
-            return LocalCluster(name=name, with_node=True)
+            return LocalCluster(with_node=True, name=name)

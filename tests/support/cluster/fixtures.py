@@ -1,27 +1,34 @@
 """The test bed as pytest fixtures. What a machine cannot run fails in CI and is skipped, with the reason, elsewhere."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
-from support.cluster import remains, requirements
+from support.cluster import requirements
 from support.cluster.backends import ClusterBackend
-from support.cluster.choice import chosen_backend, cluster_with_node, standing_cluster
+from support.cluster.choice import chosen_backend, cluster_with_node
 from support.cluster.errors import ClusterError
 from support.cluster.local import LocalCluster
 from support.cluster.namespaces import temporary_namespace
 from support.cluster.preparation import prepare
+from support.cluster.standing import standing
 
 SHARED_NODE = "shared_node"
 """In the input of an xdist worker: what its run's one node is (module `support.stage.shared_node`)."""
 _NODE_CLUSTER = pytest.StashKey[ClusterBackend]()
 
 
+def told_of_shared_node(config: pytest.Config) -> Mapping[str, str] | None:
+    """The fields of `SharedNode`, as the process that hands tests out tells them; None if this one is on its own."""
+    told: Mapping[str, str] | None = getattr(config, "workerinput", {}).get(SHARED_NODE)
+    return told
+
+
 def shared_node(config: pytest.Config) -> ClusterBackend | None:
     """The node that this process uses with others, if that is so."""
-    told = getattr(config, "workerinput", {}).get(SHARED_NODE)
-    return None if told is None else standing_cluster(told["name"])
+    told = told_of_shared_node(config)
+    return None if told is None else cluster_with_node(name=told["name"])
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -70,16 +77,8 @@ def node_cluster(pytestconfig: pytest.Config) -> Iterator[ClusterBackend]:
         yield shared
         return
     cluster = pytestconfig.stash.get(_NODE_CLUSTER, None) or cluster_with_node()
-    local = isinstance(cluster, LocalCluster)
-    if isinstance(cluster, LocalCluster):
-        cluster.claim()
-    before = remains.snapshot() if local else frozenset()
-    cluster.up()
-    yield cluster
-    cluster.down()
-    left = sorted(remains.snapshot() - before) if local else []
-    if left:
-        pytest.fail(f"the cluster left behind: {'; '.join(left)}")
+    with standing(cluster):
+        yield cluster
 
 
 @pytest.fixture

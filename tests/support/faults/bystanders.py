@@ -13,8 +13,8 @@ from support.reliability.case import Case
 from support.stage.pools import WEB_VIDEO
 
 TELL_SECONDS = 10.0
-"""The operators of fault tests ask their server once a second; the rest is what a crowded machine takes to tell it."""
 TWO_POLLS_SECONDS = 2 * 1.0 + 3.0
+"""The operators of fault tests ask their server once a second; the rest is what a crowded machine takes to tell it."""
 HEAL_SECONDS = 30.0
 # Long enough that the idle pod is not told to go before the fault is noticed; every fault lasts longer.
 IDLE_SECONDS = 8

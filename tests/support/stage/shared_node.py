@@ -1,17 +1,15 @@
 """One node and one operator for all processes of a test run, started by the one that outlives the others."""
 
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from support.cluster import remains
-from support.cluster.backends import ClusterBackend
 from support.cluster.choice import cluster_with_node
-from support.cluster.errors import ClusterError
-from support.cluster.local import LocalCluster
 from support.cluster.preparation import prepare
+from support.cluster.standing import standing
 from support.stage import images
 from support.stage.operator import Operator
 
@@ -45,11 +43,9 @@ def start_for(config: pytest.Config) -> SharedNode:
     prepare(node=True)
     built = images.build(images.stand_in())
     cluster = cluster_with_node()
-    if isinstance(cluster, LocalCluster):
-        cluster.claim()  # so that what another run still has of the machine's node is no part of the comparison
-    before = remains.snapshot()
-    config.add_cleanup(lambda: _take_down(cluster, before))
-    cluster.up()
+    until_the_end = ExitStack()
+    config.add_cleanup(until_the_end.close)
+    until_the_end.enter_context(standing(cluster))
     for image in built:
         cluster.load(image)
     directory = Path(tempfile.mkdtemp(prefix="runnerpool-e2e-"))
@@ -57,15 +53,8 @@ def start_for(config: pytest.Config) -> SharedNode:
     operator.install(built.operator.reference, built.runner.reference)
     operator.stop_following()
     if not cluster.disposable:
-        config.add_cleanup(operator.remove)
+        until_the_end.callback(operator.remove)
     shared = config.stash[_SHARED] = SharedNode(
         name=cluster.name, turns=str(directory / "turns"), observed=str(directory)
     )
     return shared
-
-
-def _take_down(cluster: ClusterBackend, before: frozenset[str]) -> None:
-    cluster.down()
-    left = sorted(remains.snapshot() - before) if isinstance(cluster, LocalCluster) else []
-    if left:
-        raise ClusterError(f"the cluster left behind: {'; '.join(left)}")

@@ -1,6 +1,7 @@
 """What tests read of metrics."""
 
-from support.chaos.patient import by_cause, samples
+from support.chaos.patient import by_cause
+from support.stage.samples import samples
 
 FAILED = "runnerpool_pods_failed_total"
 EXPOSITION = f"""# HELP {FAILED} Pods that failed.

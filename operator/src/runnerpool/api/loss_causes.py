@@ -5,7 +5,6 @@ from enum import StrEnum, unique
 
 from runnerpool.api.failure_causes import REMEDIES, FailureCause
 from runnerpool.api.reasons import Reason
-from runnerpool.api.remedies import UPLOAD_REJECTED
 
 
 @unique
@@ -30,13 +29,8 @@ class LossCause(StrEnum):
 
 
 LOSS_REMEDIES: Mapping[LossCause, str] = {
-    LossCause.RUNNER_CRASHED: REMEDIES[FailureCause.RUNNER_CRASHED],
-    LossCause.RUNNER_SILENT: REMEDIES[FailureCause.RUNNER_SILENT],
-    LossCause.RUNNER_DEAF: REMEDIES[FailureCause.RUNNER_DEAF],
-    LossCause.CONTACT_LOST: REMEDIES[FailureCause.CONTACT_LOST],
-    LossCause.SCRATCH_FULL: REMEDIES[FailureCause.SCRATCH_FULL],
+    **{cause: REMEDIES[FailureCause(cause)] for cause in LossCause if cause.value in list(FailureCause)},
     LossCause.LOST_JOB: "the server cancelled it or gave it to another runner, so the agent stopped the encode",
-    LossCause.UPLOAD_REJECTED: UPLOAD_REJECTED,
     LossCause.JOB_FAILED: "the pod's log, where logs are collected, tells what FFmpeg or the server said",
 }
 """What to do, or to know, as the end of a sentence."""

@@ -18,14 +18,8 @@ _ON_THE_WAY = frozenset({"", "ContainerCreating", "PodInitializing"})
 
 def owned_pods(items: Iterable[Mapping[str, Any]], pool: str, uid: str) -> tuple[RunnerPod, ...]:
     """The pods that this pool controls. Look-alikes with our labels and another owner are no business of ours."""
-    pods = (_runner_pod(item, pool, uid) for item in items if controller_uid(item) == uid)
+    pods = (_runner_pod(item, pool, uid) for item in items if _controller(item).get("uid") == uid)
     return tuple(pod for pod in pods if pod is not None)
-
-
-def controller_uid(item: Mapping[str, Any]) -> str | None:
-    """UID of the owner that controls an object; None if there is none."""
-    owners = item["metadata"].get("ownerReferences") or ()
-    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
 
 
 def holder_uid(item: Mapping[str, Any]) -> str:
@@ -33,12 +27,15 @@ def holder_uid(item: Mapping[str, Any]) -> str:
 
     A pod whose labels somebody has taken away is in no LIST of its pool's, and so is let go of.
     """
-    labels = item["metadata"].get("labels") or {}
-    owners = item["metadata"].get("ownerReferences") or ()
-    found = (
-        owner["uid"] for owner in owners if owner.get("controller") and owner["name"] == labels.get(names.LABEL_POOL)
-    )
-    return next(found, "") if labels.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY else ""
+    labels, owner = item["metadata"].get("labels") or {}, _controller(item)
+    found = labels.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY and owner.get("name") == labels.get(names.LABEL_POOL)
+    return str(owner["uid"]) if found and owner else ""
+
+
+def _controller(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The reference to the owner that controls an object; {} if there is none."""
+    owners: Iterable[Mapping[str, Any]] = item["metadata"].get("ownerReferences") or ()
+    return next((owner for owner in owners if owner.get("controller")), {})
 
 
 def _runner_pod(item: Mapping[str, Any], pool: str, uid: str) -> RunnerPod | None:
