@@ -20,6 +20,7 @@ from support.faults.stage import FaultStage
 from support.faults.staging import StageOrder, fault_stage
 from support.reliability.case import Case
 from support.soak.switch import SOAKING
+from support.stage.operator_process import INSTALLED
 
 SECONDS = 300.0 if SOAKING else 40.0
 
@@ -35,7 +36,7 @@ _SETTLED_SECONDS = 15.0
 
 @pytest.fixture
 def stage(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[FaultStage]:
-    order = StageOrder(operator={"poll-period-seconds": 5}, clock_divisor=1)
+    order = StageOrder(operator={"poll-period-seconds": 5}, program=INSTALLED, clock_divisor=1)
     with fault_stage(start_for(pytestconfig), tmp_path, order) as made:
         yield made
 

@@ -15,6 +15,7 @@ from support.faults.shared_cluster import start_for
 from support.faults.stage import FaultStage, is_ready
 from support.faults.staging import StageOrder, fault_stage
 from support.reliability.case import Case
+from support.stage.operator_process import INSTALLED
 from support.stage.operatorlog import complaints_of
 from support.stage.samples import total
 
@@ -34,7 +35,12 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(_MADE_SECONDS + 600)]
 @pytest.fixture
 def stage(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[FaultStage]:
     order = StageOrder(
-        operator={"poll-period-seconds": 5}, clock_divisor=1, observed=False, proxied=False, played=False
+        operator={"poll-period-seconds": 5},
+        program=INSTALLED,
+        clock_divisor=1,
+        observed=False,
+        proxied=False,
+        played=False,
     )
     with fault_stage(start_for(pytestconfig), tmp_path, order) as made:
         yield made

@@ -14,7 +14,7 @@ from support.cluster.backends import ClusterBackend
 from support.stage import pools
 from support.stage.kube import PodWatch, pod_watch
 from support.stage.operator import create_restricted_namespace
-from support.stage.operator_process import OperatorOrder, OperatorProcess
+from support.stage.operator_process import INSTALLED, OperatorOrder, OperatorProcess
 from support.stage.operatorlog import complaints_of
 from support.stage.peertube import PeerTube, running_peertube
 from support.stage.pools import WEB_VIDEO, PoolOrder
@@ -72,7 +72,9 @@ def _ground(cluster: ClusterBackend, directory: Path, namespace: str) -> Iterato
 @contextmanager
 def _operator(kubeconfig: Path, directory: Path, period: int) -> Iterator[OperatorProcess]:
     options = {"poll-period-seconds": period}
-    operator = OperatorProcess(OperatorOrder(kubeconfig=kubeconfig, directory=directory, options=options))
+    operator = OperatorProcess(
+        OperatorOrder(kubeconfig=kubeconfig, directory=directory, options=options, program=INSTALLED)
+    )
     operator.start()
     try:
         yield operator

@@ -18,7 +18,7 @@ from support.cluster.backends import ClusterBackend
 from support.observer.observer import Observer, observe
 from support.reliability.case import Case
 from support.stage import pools
-from support.stage.operator_process import LOOPBACK, OperatorOrder, OperatorProcess
+from support.stage.operator_process import INSTALLED, LOOPBACK, OperatorOrder, OperatorProcess
 from support.stage.operatorlog import complaints_of
 from support.stage.peertube import PeerTube, running_peertube
 from support.stage.pools import POOL_KIND, WEB_VIDEO, PoolOrder
@@ -105,7 +105,7 @@ def _ground(cluster: ClusterBackend, kubeconfig: Path, namespace: str, directory
             server=server,
             directory=directory,
             operator=OperatorProcess(
-                OperatorOrder(kubeconfig=kubeconfig, directory=directory, namespaces=(namespace,))
+                OperatorOrder(kubeconfig=kubeconfig, directory=directory, namespaces=(namespace,), program=INSTALLED)
             ),
         )
         order = PoolOrder(server_url=server.url, password=server.password, job_types=(WEB_VIDEO,), max_replicas=2)

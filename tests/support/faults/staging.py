@@ -47,6 +47,7 @@ class StageOrder:
         profile: which PeerTube is started.
         clock_divisor: its watchdog and heartbeats run so much faster.
         operator: more options of `runnerpool run`, without dashes.
+        program: the operator's command; none: a fork (`OperatorOrder`).
     """
 
     restricted: bool = False
@@ -61,6 +62,7 @@ class StageOrder:
     profile: ServerProfile = PEERTUBE_8_2
     clock_divisor: float = CLOCK_DIVISOR
     operator: Mapping[str, object] = field(default_factory=dict)
+    program: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -87,6 +89,7 @@ def fault_stage(shared: LocalCluster, directory: Path, order: StageOrder) -> Ite
                 directory=place,
                 namespaces=(namespace,),
                 options=order.operator,
+                program=order.program,
             )
         )
         player = _player(background, cluster, namespace) if order.played else None
