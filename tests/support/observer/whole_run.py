@@ -1,9 +1,12 @@
 """All that the observations of one run saw, so that at its end every secret of the run is looked for in all of it."""
 
+import functools
 import json
+import operator
 import os
 import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.observer.places import OPERATOR_NAMESPACE
@@ -30,6 +33,32 @@ PLACES: Mapping[str, str] = {
 SECRETS = ("the administrator's password", "access token", "refresh token", "registration token", "the token of runner")
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is kept of observations.
+
+    Attributes:
+        secrets: by what they are; the same name in two tests is two secrets.
+        texts: where each stood, by the text.
+        searched: the places that tests looked at.
+    """
+
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[bytes, str] = field(default_factory=dict)
+    searched: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, history: History) -> "Taken":
+        secrets = {f"{name} of {history.namespace}": secret for name, secret in (history.secrets or {}).items()}
+        texts = [*_parts(history.versions), *history.texts]
+        kept = [text for text in texts if not text.place.startswith(("etcd key ", "cmdline of ", "environ of "))]
+        searched = frozenset().union(*map(_place_of, texts))
+        return cls(secrets, {text.content: text.place for text in kept}, searched)
+
+    def __or__(self, other: "Taken") -> "Taken":
+        return Taken({**self.secrets, **other.secrets}, {**self.texts, **other.texts}, self.searched | other.searched)
+
+
 class WholeRun:
     """Secrets are looked for in what each test has observed, its own in etcd and processes too, by that test itself.
 
@@ -41,61 +70,42 @@ class WholeRun:
 
     def __init__(self, directory: Path | None = None) -> None:
         self._directory = directory
-        self._taken = 0
-        self._secrets: dict[str, str] = {}
-        self._texts: dict[bytes, str] = {}
-        self._searched: set[str] = set()
+        self._left = 0
+        self._kept = Taken()
 
     def take(self, histories: Sequence[History]) -> None:
         """Keep an observation."""
-        taken = WholeRun()
-        taken._take(histories)
-        self._add(taken)
+        taken = functools.reduce(operator.or_, map(Taken.of, histories), Taken())
+        self._kept |= taken
         if self._directory is not None:
-            self._taken += 1
-            path = self._directory / f"{os.getpid()}-{self._taken}.observed"
-            path.write_bytes(pickle.dumps((taken._secrets, taken._texts, taken._searched)))
+            self._left += 1
+            path = self._directory / f"{os.getpid()}-{self._left}.observed"
+            path.write_bytes(pickle.dumps(taken))
 
     def gather(self) -> None:
         """Take over what all processes have left so far."""
         for path in sorted(self._directory.glob("*.observed")) if self._directory else ():
-            other = WholeRun()
-            other._secrets, other._texts, other._searched = pickle.loads(path.read_bytes())
-            self._add(other)
-
-    def _add(self, other: "WholeRun") -> None:
-        self._secrets |= other._secrets
-        self._texts |= other._texts
-        self._searched |= other._searched
-
-    def _take(self, histories: Sequence[History]) -> None:
-        for history in histories:
-            # The same name in two tests is two secrets.
-            self._secrets |= {f"{name} of {history.namespace}": one for name, one in (history.secrets or {}).items()}
-            for text in (*_parts(history.versions), *history.texts):
-                self._searched |= _place_of(text)
-                if not text.place.startswith(("etcd key ", "cmdline of ", "environ of ")):
-                    self._texts[text.content] = text.place
+            self._kept |= pickle.loads(path.read_bytes())
 
     def search(self, now: Iterable[Text] = ()) -> list[Finding]:
         """Every secret of the run, in all that was kept and in what stands now."""
-        kept = [Text(place=place, content=content) for content, place in self._texts.items()]
-        return search(self._secrets, [*kept, *now])
+        kept = [Text(place=place, content=content) for content, place in self._kept.texts.items()]
+        return search(self._kept.secrets, [*kept, *now])
 
     def blind_spots(self, now: Iterable[Text]) -> list[str]:
         """Places in which there was nothing to look at, and kinds of secret that there was none of."""
-        searched = self._searched.union(*map(_place_of, now))
+        searched = self._kept.searched.union(*map(_place_of, now))
         places = [place for place in PLACES.values() if place not in searched]
-        return places + [kind for kind in SECRETS if not any(name.startswith(kind) for name in self._secrets)]
+        return places + [kind for kind in SECRETS if not any(name.startswith(kind) for name in self._kept.secrets)]
 
     def a_secret(self, kind: str) -> tuple[str, str]:
         """One of the run's secrets: what it is, and its value."""
-        return next((name, value) for name, value in self._secrets.items() if name.startswith(kind))
+        return next((name, value) for name, value in self._kept.secrets.items() if name.startswith(kind))
 
     @property
     def empty(self) -> bool:
         """Nobody has used a secret."""
-        return not self._secrets
+        return not self._kept.secrets
 
 
 def _place_of(text: Text) -> set[str]:
