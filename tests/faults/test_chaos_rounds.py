@@ -72,7 +72,7 @@ def test_after_a_minute_of_random_faults_the_queue_is_served_and_nothing_is_left
     assert statistics.orphans == ()
     assert len(statistics.jobs) == put_in
     counted |= {"jobs": put_in, "faults": len(blows), "kinds of fault": len(Counter(blow.kind for blow in blows))}
-    faults.kubectl("delete", "trp", "vod", "--wait=false")
+    faults.delete_pool()
     faults.until(lambda: faults.find_pool() is None, "the end of the pool", within=60)
     assert faults.leftovers() == []
 

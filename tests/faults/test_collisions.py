@@ -112,7 +112,7 @@ def test_a_foreign_secret_that_has_our_pods_name_is_told_and_never_overwritten(f
     assert read(faults, "secret", name) == before
     assert faults.server.client.registered() == []
 
-    faults.kubectl("delete", "secret", name)
+    faults.delete_secret(name)
     case.cured()
     case.heals()
     faults.until(lambda: not faults.server.open_jobs(), "the end of all jobs", within=30)

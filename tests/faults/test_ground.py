@@ -79,7 +79,7 @@ def test_a_deleted_pool_drains_its_pods_and_goes(faults: FaultStage) -> None:
     faults.server.client.enqueue(WEB_VIDEO)
     faults.await_pod_at_work(within=30)
 
-    faults.kubectl("delete", "trp", "vod", "--wait=false")
+    faults.delete_pool()
     faults.until(lambda: faults.pod_names(is_told_to_drain), "a drain order", within=15)
     faults.player.finish()
 

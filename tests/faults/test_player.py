@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
 from support.background import Background
@@ -97,14 +96,13 @@ def pod_manifest(grace: int) -> Json:
 @pytest.fixture
 def theatre(shared_cluster: LocalCluster, tmp_path: Path) -> Iterator[Theatre]:
     plane = shared_cluster.control_plane
-    context = plane.pki.client_context
     with (
         temporary_namespace(shared_cluster) as namespace,
         Background() as background,
         peertube_here(background, tmp_path, clock_divisor=10) as server,
-        httpx.Client(verify=context(), base_url=plane.url, trust_env=False) as http,
+        plane.http() as http,
     ):
-        player = PodPlayer(background, url=plane.url, context=context(), namespace=namespace)
+        player = PodPlayer(background, url=plane.url, context=plane.pki.client_context(), namespace=namespace)
         yield Theatre(
             cluster=shared_cluster, namespace=namespace, server=server, player=player, reader=KubeReader(http)
         )

@@ -4,7 +4,6 @@ The same for pods at work, and for a pool that was made with such a Secret.
 """
 
 import base64
-import json
 import secrets
 import time
 from collections.abc import Callable
@@ -47,18 +46,13 @@ class BadSecret:
 
 
 def deleted(name: str) -> Change:
-    return lambda stage: _quietly(stage.kubectl("delete", "secret", name, "--ignore-not-found"))
+    return lambda stage: stage.delete_secret(name)
 
 
 def with_data(name: str, **data: bytes | None) -> Change:
     """Keys changed, or removed by None."""
     encoded = {key: value if value is None else base64.b64encode(value).decode() for key, value in data.items()}
-    patch = json.dumps({"data": encoded})
-    return lambda stage: _quietly(stage.kubectl("patch", "secret", name, "--type=merge", f"--patch={patch}"))
-
-
-def _quietly(_: str) -> None:
-    """kubectl's word for it is not needed."""
+    return lambda stage: stage.writer.patch(secret(name, {}), {"data": encoded})
 
 
 _ADD_KEY = "Secret {namespace}/login has no key password, or it is empty; add it"

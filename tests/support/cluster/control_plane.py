@@ -6,6 +6,8 @@ import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import httpx
+
 from support.cluster import audit, kubeconfig
 from support.cluster.instances import Instance
 from support.cluster.paths import binary
@@ -15,6 +17,7 @@ from support.cluster.processes import ProcessIdentity, start, wait_until
 SERVICE_RANGE = "10.96.0.0/16"
 LOOPBACK = "127.0.0.1"
 _READY_SECONDS = 60.0
+_ANSWER_SECONDS = 20.0
 # With the default client limits, the controller manager alone takes 6 s to make its service accounts.
 _UNTHROTTLED = ("--kube-api-qps=500", "--kube-api-burst=500")
 
@@ -157,6 +160,12 @@ class ControlPlane:
         """The controller manager works: it has made what every pod of a namespace needs."""
         paths = ("serviceaccounts/default", "configmaps/kube-root-ca.crt")
         return all(self.get(f"/api/v1/namespaces/default/{path}") is not None for path in paths)
+
+    def http(self) -> httpx.Client:
+        """The API as its administrator, for whoever asks more than once; the caller closes it."""
+        return httpx.Client(
+            verify=self.pki.client_context(), base_url=self.url, timeout=_ANSWER_SECONDS, trust_env=False
+        )
 
     def get(self, path: str) -> dict[str, object] | None:
         """An object of the API as its administrator sees it; None while it is not there."""

@@ -16,8 +16,9 @@ from support.cluster.paths import binary, binary_directory
 from support.cluster.pki import GATEWAY_ADDRESS
 from support.cluster.processes import stop
 from support.cluster.progress import say, step
+from support.cluster.writes import KubeWriter
 
-_TOKEN_LIFETIME = "24h"
+_TOKEN_SECONDS = 24 * 60 * 60
 _STOP_GRACE_SECONDS = 5.0
 _NODE_WAIT_SECONDS = 900.0
 _NODE_POLL_SECONDS = 2.0
@@ -172,12 +173,13 @@ class LocalCluster:
         return run
 
     def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
-        made = self.kubectl("create", "token", name, f"--namespace={namespace}", f"--duration={_TOKEN_LIFETIME}")
+        with self.control_plane.http() as http:
+            token = KubeWriter(http, namespace).token(name, seconds=_TOKEN_SECONDS)
         return kubeconfig.write_for_token(
             self.instance.directory / f"{namespace}-{name}.kubeconfig",
             server=self.control_plane.url,
             authority=self.control_plane.pki.ca_certificate,
-            token=made.stdout.strip(),
+            token=token,
             namespace=namespace,
         )
 

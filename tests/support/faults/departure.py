@@ -33,7 +33,7 @@ def login_refused(stage: FaultStage) -> None:
 
 
 def secret_gone(stage: FaultStage) -> None:
-    stage.kubectl("delete", "secret", "peertube-admin", "--ignore-not-found")
+    stage.delete_secret("peertube-admin")
 
 
 OUT_OF_REACH = {
@@ -51,8 +51,8 @@ def idle_pods(stage: FaultStage, count: int = 2) -> list[str]:
 
 
 def delete(stage: FaultStage, name: str = "vod") -> float:
-    """As kubectl does, without waiting; when."""
-    stage.kubectl("delete", "trp", name, "--wait=false")
+    """Order the pool's end, without waiting for it; when."""
+    stage.delete_pool(name)
     return time.monotonic()
 
 

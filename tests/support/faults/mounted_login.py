@@ -14,7 +14,7 @@ from support.stage.operator_process import OperatorOrder
 # A pod's login, under /run on machines of today (FHS 3.0).
 _MOUNTED = "secrets/kubernetes.io/serviceaccount"
 # The shortest that the API server grants.
-_TOKEN_LIFETIME = "600s"
+_TOKEN_SECONDS = 600
 # It remembers for 10 s that a token was good (kube-apiserver, token cache of authenticators).
 _REFUSED_SECONDS = 20.0
 
@@ -46,16 +46,14 @@ class MountedLogin:
         """Put a new token in the old one's place, and return when the API server refuses the old one."""
         bond, token = self._bond, self._token
         self._bond, self._token = self._mount_new()
-        self._stage.kubectl("delete", "secret", bond)
+        self._stage.delete_secret(bond)
         self._stage.until(lambda: self._refused(token), "an end of the old token", within=_REFUSED_SECONDS)
 
     def _mount_new(self) -> tuple[str, str]:
         bond = f"token-{secrets.token_hex(3)}"
-        self._stage.kubectl("create", "secret", "generic", bond)
-        token = self._stage.kubectl(
-            "create", "token", self._stage.rights.ACCOUNT, "--bound-object-kind=Secret",
-            f"--bound-object-name={bond}", f"--duration={_TOKEN_LIFETIME}",
-        ).strip()  # fmt: skip
+        writer = self._stage.writer
+        writer.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": bond}})
+        token = writer.token(self._stage.rights.ACCOUNT, seconds=_TOKEN_SECONDS, bound_secret=bond)
         self._stage.secret_found_nowhere(token)
         fresh = self._files / "token.new"
         fresh.touch(mode=0o600)

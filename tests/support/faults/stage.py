@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 
+from support.cluster.errors import ClusterError
 from support.cluster.local import LocalCluster
+from support.cluster.writes import KubeWriter
 from support.faults.api_proxy import ApiProxy
 from support.faults.pod_player import PodPlayer
 from support.faults.rights import NamespacedRights
@@ -19,7 +22,7 @@ from support.stage.errors import StageError
 from support.stage.kube import Json, KubeReader
 from support.stage.leftovers import leftovers
 from support.stage.operator_process import OperatorProcess
-from support.stage.pools import POOL_KIND, POOL_PATH, WEB_VIDEO, PoolOrder
+from support.stage.pools import POOL_PATH, WEB_VIDEO, PoolOrder
 from support.stage.waiting import until
 
 Thing = TypeVar("Thing")
@@ -32,6 +35,7 @@ _EVENTS = "/api/v1/namespaces/{namespace}/events"
 class Cast:
     """Who plays on a stage; `observer`, `api` and `player` are None where the test went without."""
 
+    http: httpx.Client
     server: PeerTubeHere
     rights: NamespacedRights
     operator: OperatorProcess
@@ -47,6 +51,7 @@ class FaultStage:
         cluster: the control plane; its administrator is the test.
         http: to the API server, as administrator.
         reader: the same, for reads.
+        writer: the same, for writes.
         server: the simulated PeerTube.
         rights: the operator's, to be taken away and given back.
         operator: its process, to be killed, frozen and started again; it runs when the test begins.
@@ -59,9 +64,9 @@ class FaultStage:
         self.server = cast.server
         self.rights = cast.rights
         self.operator = cast.operator
-        plane = cluster.control_plane
-        self.http = httpx.Client(verify=plane.pki.client_context(), base_url=plane.url, timeout=20, trust_env=False)
+        self.http = cast.http
         self.reader = KubeReader(self.http)
+        self.writer = KubeWriter(self.http, namespace)
         self.canaries = [cast.server.password]
         self.expected_complaints: list[str] = []
         self._cast = cast
@@ -105,7 +110,8 @@ class FaultStage:
         for manifest in manifests:
             manifest["spec"] = merged(manifest["spec"], spec)
         self.apply(pools.secret_manifest(orders[0], self.namespace))
-        self.apply({"apiVersion": "v1", "kind": "List", "items": manifests})
+        for manifest in manifests:
+            self.apply(manifest)
 
     def change_pool(self, name: str = "vod", **spec: Any) -> None:
         """Merge-patch a pool's spec."""
@@ -113,12 +119,19 @@ class FaultStage:
 
     def patch_pool(self, patch: Json, name: str = "vod") -> None:
         """Merge-patch a pool as its user."""
-        text = json.dumps(patch)
-        self.kubectl("patch", POOL_KIND, name, "--type=merge", f"--patch={text}")
+        self.writer.patch(pools.reference(name), patch)
+
+    def delete_pool(self, name: str = "vod") -> None:
+        """As its user does, and wait for nothing."""
+        self.writer.delete(pools.reference(name))
+
+    def delete_secret(self, name: str) -> None:
+        """Remove a Secret, if it is there."""
+        self.writer.delete({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}}, missing_ok=True)
 
     def apply(self, manifest: Json) -> None:
-        """kubectl apply. Raises ClusterError with the API server's message if it refuses."""
-        self.kubectl("apply", "--filename=-", stdin=json.dumps(manifest))
+        """Create an object or change it. Raises ClusterError with the API server's message if it refuses."""
+        self.writer.apply(manifest)
 
     def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
         """What kubectl prints, as administrator, in the stage's namespace."""
@@ -211,10 +224,9 @@ class FaultStage:
 
     def clear(self) -> None:
         """Remove what would outlive the namespace, when the operator is gone."""
-        patch = '{"metadata": {"finalizers": null}}'
         for pool in self._pools():
-            self.kubectl("patch", POOL_KIND, pool["metadata"]["name"], "--type=merge", f"--patch={patch}", check=False)
-        self.http.close()
+            with suppress(ClusterError):  # it has gone meanwhile
+                self.patch_pool({"metadata": {"finalizers": None}}, pool["metadata"]["name"])
 
 
 def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> Json:

@@ -3,14 +3,16 @@
 import secrets
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from peers.peertube.profile import PEERTUBE_8_2, ServerProfile
 from support.background import Background
 from support.cluster import kubeconfig
+from support.cluster.errors import ClusterError
 from support.cluster.local import LocalCluster
+from support.cluster.writes import KubeWriter, namespace_manifest
 from support.faults.api_proxy import ApiProxy
 from support.faults.api_request import Recorded
 from support.faults.pod_player import PodPlayer
@@ -20,7 +22,7 @@ from support.faults.stage import Cast, FaultStage
 from support.observer.observer import Observer, observe
 from support.observer.records import ApiCall
 from support.soak.switch import SOAKING
-from support.stage.operator import create_restricted_namespace
+from support.stage.operator import RESTRICTED
 from support.stage.operator_process import OperatorOrder, OperatorProcess
 
 CLOCK_DIVISOR = 1.0 if SOAKING else 10.0
@@ -80,7 +82,9 @@ def fault_stage(shared: LocalCluster, directory: Path, order: StageOrder) -> Ite
         server = order.server or stack.enter_context(
             peertube_here(background, place / "peertube", clock_divisor=order.clock_divisor, profile=order.profile)
         )
-        rights = stack.enter_context(_namespace_with_rights(cluster, namespace, order))
+        http = stack.enter_context(cluster.control_plane.http())
+        writer = KubeWriter(http, namespace)
+        rights = stack.enter_context(_namespace_with_rights(cluster, namespace, writer, order))
         api = proxy_before(background, cluster, place) if order.proxied else None
         observer = stack.enter_context(_observed(cluster, rights, server, api)) if order.observed else None
         operator = OperatorProcess(
@@ -93,7 +97,9 @@ def fault_stage(shared: LocalCluster, directory: Path, order: StageOrder) -> Ite
             )
         )
         player = _player(background, cluster, namespace) if order.played else None
-        cast = Cast(server=server, rights=rights, operator=operator, observer=observer, api=api, player=player)
+        cast = Cast(
+            http=http, server=server, rights=rights, operator=operator, observer=observer, api=api, player=player
+        )
         made = FaultStage(cluster, namespace, place, cast)
         stack.callback(made.clear)
         stack.callback(operator.stop)
@@ -104,18 +110,20 @@ def fault_stage(shared: LocalCluster, directory: Path, order: StageOrder) -> Ite
 
 
 @contextmanager
-def _namespace_with_rights(cluster: LocalCluster, namespace: str, order: StageOrder) -> Iterator[NamespacedRights]:
-    if order.restricted:
-        create_restricted_namespace(cluster, namespace)
-    else:
-        cluster.kubectl("create", "namespace", namespace)
-    rights = NamespacedRights(cluster, namespace, everywhere=order.everywhere, apart=order.apart)
+def _namespace_with_rights(
+    cluster: LocalCluster, namespace: str, writer: KubeWriter, order: StageOrder
+) -> Iterator[NamespacedRights]:
+    place = namespace_manifest(namespace, RESTRICTED if order.restricted else None)
+    writer.apply(place)
+    rights = NamespacedRights(cluster, namespace, writer, everywhere=order.everywhere, apart=order.apart)
     try:
         rights.give()
         yield rights
     finally:
         rights.remove()
-        cluster.kubectl("delete", "namespace", namespace, "--wait=false", check=False)
+        # It may be going already.
+        with suppress(ClusterError):
+            writer.delete(place)
 
 
 def proxy_before(background: Background, cluster: LocalCluster, directory: Path) -> ApiProxy:

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from support.cluster.backends import ClusterBackend
+from support.cluster.writes import namespace_manifest
 from support.packaging import helm
 from support.packaging.paths import CHART
 from support.stage.errors import StageError
@@ -17,6 +18,8 @@ _INSTALL_SECONDS = 90
 _RESTART_SECONDS = 60
 _LOG_LINES = 30
 _SELECTOR = "--selector=app.kubernetes.io/name=runnerpool"
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+"""Labels of a namespace that refuses pods that break the restricted Pod Security standard."""
 
 
 class Operator:
@@ -119,10 +122,8 @@ def values(operator_image: str, runner_image: str) -> dict[str, object]:
 
 
 def create_restricted_namespace(cluster: ClusterBackend, name: str) -> None:
-    """A namespace that refuses pods that break the restricted Pod Security standard."""
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
-    cluster.kubectl("apply", "--filename=-", stdin=json.dumps(manifest))
+    """A namespace with the labels RESTRICTED, on whatever cluster."""
+    cluster.kubectl("apply", "--filename=-", stdin=json.dumps(namespace_manifest(name, RESTRICTED)))
 
 
 def _image(reference: str) -> dict[str, str]:

@@ -14,6 +14,9 @@ from support.stage.kube import Json
 POOL_KIND = "transcodingrunnerpools.runnerpool.dev"
 POOL_PATH = "/apis/runnerpool.dev/v1alpha1/namespaces/{namespace}/transcodingrunnerpools/{name}"
 
+_API_VERSION = "runnerpool.dev/v1alpha1"
+_KIND = "TranscodingRunnerPool"
+
 CA_SECRET = "private-authority"
 WEB_VIDEO = "vod-web-video-transcoding"
 ALL_OF_AN_UPLOAD = (WEB_VIDEO, "vod-hls-transcoding", "vod-audio-merge-transcoding", "generate-video-storyboard")
@@ -70,6 +73,11 @@ def pool_manifest(order: PoolOrder, namespace: str) -> Json:
     if order.env:
         spec["podTemplate"] = {"env": [{"name": name, "value": value} for name, value in order.env.items()]}
     return manifest
+
+
+def reference(name: str) -> Json:
+    """As much of a pool's manifest as names it."""
+    return {"apiVersion": _API_VERSION, "kind": _KIND, "metadata": {"name": name}}
 
 
 def apply(cluster: ClusterBackend, namespace: str, order: PoolOrder) -> None:
