@@ -5,14 +5,12 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
-
 from support.cluster.local import LocalCluster
 from support.cluster.processes import ProcessIdentity, stop
+from support.observer import etcd
 
 API_SERVER = "kube-apiserver"
 ETCD = "etcd"
-_KEY = "AA=="  # the least key there can be, in base64: only the answer's header is wanted
 
 
 class OwnPlane:
@@ -51,9 +49,8 @@ class OwnPlane:
 
         The API server's own memory of it goes only with its process: call this in `without_api_server`.
         """
-        with httpx.Client(base_url=f"http://127.0.0.1:{self.cluster.etcd_port}", trust_env=False) as http:
-            head = http.post("/v3/kv/range", json={"key": _KEY, "limit": 1})
-            revision = int(head.raise_for_status().json()["header"]["revision"])
+        with etcd.client(self.cluster.etcd_port) as http:
+            revision = etcd.revision(http)
             http.post("/v3/kv/compaction", json={"revision": revision, "physical": True}).raise_for_status()
         return revision
 

@@ -4,9 +4,8 @@ import base64
 import json
 from collections.abc import Callable
 
-import httpx
-
 from support.faults.stage import FaultStage
+from support.observer import etcd
 from support.stage.kube import Json
 
 _POOL_KEY = "/registry/runnerpool.dev/transcodingrunnerpools/{namespace}/{name}"
@@ -15,8 +14,8 @@ _POOL_KEY = "/registry/runnerpool.dev/transcodingrunnerpools/{namespace}/{name}"
 def change_stored_pool(stage: FaultStage, change: Callable[[Json], None], name: str = "vod") -> None:
     """Change a pool in etcd, through its JSON gateway; its readers hear of it as of any change."""
     key = _encoded(_POOL_KEY.format(namespace=stage.namespace, name=name).encode())
-    port = stage.cluster.instance.ports["etcd"]
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as http:
+    port = stage.cluster.etcd_port
+    with etcd.client(port) as http:
         answer = http.post("/v3/kv/range", json={"key": key})
         answer.raise_for_status()
         (pair,) = answer.json()["kvs"]

@@ -1,6 +1,7 @@
 """All that the API server stores, read past it: etcd's JSON gateway (gRPC gateway, POST /v3/kv/range)."""
 
 import base64
+import ssl
 from collections.abc import Iterator
 
 import httpx
@@ -11,14 +12,41 @@ _SECRETS = b"/registry/secrets/"
 _FIRST = b"\0"
 _ALL_AFTER = b"\0"
 _PAGE = 500
+_LEAST_KEY = {"key": "AA==", "limit": 1}  # only the answer's header is wanted
 _TIMEOUT_SECONDS = 20.0
 
 
-def outside_secrets(port: int) -> list[Text]:
-    """Every key and its value but those of Secrets; nothing if etcd does not answer."""
+def client(port: int) -> httpx.Client:
+    """To the etcd of a local control plane; the caller closes it."""
+    # It speaks plain HTTP: what is usual, to read the system's certificates, would take 20 ms each time.
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=_TIMEOUT_SECONDS, trust_env=False, verify=trust)
+
+
+def revision(http: httpx.Client) -> int:
+    """The number of the last write."""
+    return int(http.post("/v3/kv/range", json=_LEAST_KEY).raise_for_status().json()["header"]["revision"])
+
+
+def newest_revision(port: int) -> int:
+    """The number of the last write; 0 if etcd does not answer."""
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=_TIMEOUT_SECONDS, trust_env=False) as http:
-            pairs = list(_pairs(http))
+        with client(port) as http:
+            return revision(http)
+    except httpx.HTTPError:
+        return 0
+
+
+def outside_secrets(port: int, *, since: int = 0) -> list[Text]:
+    """Every key and its value but those of Secrets; nothing if etcd does not answer.
+
+    Args:
+        port: where it listens.
+        since: keys that nobody has written after this revision are left out.
+    """
+    try:
+        with client(port) as http:
+            pairs = list(_pairs(http, since))
     except httpx.HTTPError:
         return []
     return [
@@ -28,10 +56,12 @@ def outside_secrets(port: int) -> list[Text]:
     ]
 
 
-def _pairs(http: httpx.Client) -> Iterator[tuple[bytes, bytes]]:
+def _pairs(http: httpx.Client, since: int) -> Iterator[tuple[bytes, bytes]]:
     begin = _FIRST
     while True:
-        order = {"key": _encoded(begin), "range_end": _encoded(_ALL_AFTER), "limit": _PAGE}
+        order = {
+            "key": _encoded(begin), "range_end": _encoded(_ALL_AFTER), "limit": _PAGE, "min_mod_revision": since + 1,
+        }  # fmt: skip
         answer = http.post("/v3/kv/range", json=order)
         answer.raise_for_status()
         document = answer.json()

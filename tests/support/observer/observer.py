@@ -72,7 +72,8 @@ class Observer:
     @contextmanager
     def watching(self, namespace: str, peertube: ObservedServer | None = None) -> Iterator[None]:
         """Include a namespace, and the simulated server of its pools, for as long as the block runs."""
-        scope = Scope(self._http, namespace, peertube)
+        # A secret of its server can have gone astray only in what was written from now on.
+        scope = Scope(self._http, namespace, peertube, revision=places.revision(self.cluster))
         self._scopes[namespace] = scope
         with _sharing(peertube, scope):
             self._background.call(scope.start())
@@ -114,12 +115,18 @@ class Observer:
         self._scopes[namespace].keep(texts)
 
     def look_around(self, namespace: str) -> None:
-        """Keep what stands now in etcd, in processes and in metrics, so that secrets are looked for in it."""
-        self.keep(namespace, self.look(namespace))
+        """Keep what stands now in etcd, in processes and in metrics, so that secrets are looked for in it.
 
-    def look(self, namespace: str) -> list[Text]:
-        """What stands now in etcd, in processes and in the metrics of a namespace's pods and of the operator."""
-        return self._background.call(places.look(self._http, self.cluster, namespace))
+        Of etcd, what was written since the observation of the namespace began.
+        """
+        self.keep(namespace, self.look(namespace, since=self._scopes[namespace].revision))
+
+    def look(self, namespace: str, *, since: int = 0) -> list[Text]:
+        """What stands now in etcd, in processes and in the metrics of a namespace's pods and of the operator.
+
+        What etcd has kept since before the revision `since` is left out.
+        """
+        return self._background.call(places.look(self._http, self.cluster, namespace, since=since))
 
     def versions(self, namespace: str) -> list[Version]:
         """All that was heard so far of a namespace."""

@@ -13,13 +13,31 @@ _METRICS_SECONDS = 3.0
 OPERATOR_NAMESPACE = "runnerpool-system"
 
 
-async def look(http: httpx.AsyncClient, cluster: ClusterBackend, namespace: str) -> list[Text]:
-    """What stands there now; what cannot be reached (no such pod, no etcd to be had) is left out."""
-    port: int | None = getattr(cluster, "etcd_port", None)
-    keys = await asyncio.to_thread(etcd.outside_secrets, port) if port is not None else []
+def revision(cluster: ClusterBackend) -> int:
+    """How far etcd is, for `look`; 0 where there is none to be had."""
+    port = _etcd_port(cluster)
+    return 0 if port is None else etcd.newest_revision(port)
+
+
+async def look(http: httpx.AsyncClient, cluster: ClusterBackend, namespace: str, *, since: int = 0) -> list[Text]:
+    """What stands there now; what cannot be reached (no such pod, no etcd to be had) is left out.
+
+    Args:
+        http: to the API server.
+        cluster: it.
+        namespace: whose pods tell their metrics.
+        since: what etcd has kept since before this revision is left out.
+    """
+    port = _etcd_port(cluster)
+    keys = await asyncio.to_thread(etcd.outside_secrets, port, since=since) if port is not None else []
     processes = await asyncio.to_thread(procfs.arguments_and_environments)
     metrics = [text for place in (namespace, OPERATOR_NAMESPACE) for text in await _metrics(http, place)]
     return [*keys, *processes, *metrics]
+
+
+def _etcd_port(cluster: ClusterBackend) -> int | None:
+    port: int | None = getattr(cluster, "etcd_port", None)
+    return port
 
 
 async def _metrics(http: httpx.AsyncClient, namespace: str) -> list[Text]:

@@ -19,8 +19,11 @@ _LAST_NEWS_SECONDS = 0.3
 class Scope:
     """Lives in the observer's event loop; the versions are also read from other threads."""
 
-    def __init__(self, http: httpx.AsyncClient, namespace: str, server: ObservedServer | None) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, namespace: str, server: ObservedServer | None, *, revision: int = 0
+    ) -> None:
         self.namespace = namespace
+        self.revision = revision  # of etcd, when the observation began
         self.begin = time.time()
         self.end: float | None = None
         self.shared = False  # pools of other namespaces or clusters use the server, too

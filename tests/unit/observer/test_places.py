@@ -4,12 +4,15 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import TypeVar
 
 from support.observer import etcd, procfs
 from support.observer.records import Text
 
+Told = TypeVar("Told")
 
-def served(answer: Callable[[dict[str, object]], dict[str, object]], ask: Callable[[int], list[Text]]) -> list[Text]:
+
+def served(answer: Callable[[dict[str, object]], dict[str, object]], ask: Callable[[int], Told]) -> Told:
     """What is found while something answers in etcd's place."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -51,8 +54,28 @@ def test_all_of_etcd_is_read_page_by_page_but_for_secrets() -> None:
     assert begins == [b"\0", b"/registry/pods/a\0", b"/registry/secrets/a/b\0"]
 
 
+def test_of_etcd_only_what_was_written_after_a_revision_is_asked_for() -> None:
+    asked = []
+
+    def nothing(order: dict[str, object]) -> dict[str, object]:
+        asked.append(order["min_mod_revision"])
+        return {}
+
+    served(nothing, lambda port: etcd.outside_secrets(port, since=17))
+    served(nothing, etcd.outside_secrets)
+    assert asked == [18, 1]
+
+
+def test_etcd_tells_the_number_of_its_last_write() -> None:
+    def head(_: dict[str, object]) -> dict[str, object]:
+        return {"header": {"revision": "17"}}
+
+    assert served(head, etcd.newest_revision) == 17
+
+
 def test_an_etcd_that_does_not_answer_has_nothing_to_tell() -> None:
     assert etcd.outside_secrets(1) == []
+    assert etcd.newest_revision(1) == 0
 
 
 def test_arguments_and_environments_of_processes_are_read_and_those_that_ended_are_left_out(tmp_path: Path) -> None:
