@@ -6,7 +6,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +43,15 @@ def _state_and_start(pid: int) -> tuple[str, int] | None:
     return fields[0], int(fields[19])
 
 
-def start(name: str, command: Sequence[str], *, log: Path, outlives_starter: bool) -> ProcessIdentity:
-    """Start a program in a session of its own, with its output in `log`.
+def start(
+    name: str,
+    command: Sequence[str],
+    *,
+    log: Path,
+    outlives_starter: bool,
+    variables: Mapping[str, str] | None = None,
+) -> ProcessIdentity:
+    """Start a program in a session of its own, with its output in `log`, and with more variables in its environment.
 
     Unless it `outlives_starter`, the kernel kills it when the thread that started it ends, however that ends;
     only the main thread lives as long as the process, so only it may start such a program.
@@ -61,7 +68,7 @@ def start(name: str, command: Sequence[str], *, log: Path, outlives_starter: boo
     pid = os.posix_spawnp(
         arguments[0],
         arguments,
-        os.environ,
+        os.environ | dict(variables or {}),
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
