@@ -1,6 +1,5 @@
 """What people order beyond the queue: modes, overrides, other managers of the same pool, marks for autoscalers."""
 
-import json
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +9,7 @@ from support.faults.script import FOREVER, Script
 from support.faults.stage import FaultStage, is_ready, is_told_to_drain
 from support.reliability.case import Case
 from support.stage.kube import Json
-from support.stage.pools import POOL_KIND, WEB_VIDEO
+from support.stage.pools import POOL_PATH, WEB_VIDEO
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
@@ -88,7 +87,7 @@ def test_an_override_fixes_the_number_until_its_time_is_over_and_is_never_rewrit
     order = f"replicas=5,until={until:%Y-%m-%dT%H:%M:%SZ}"
 
     case.begins()
-    faults.kubectl("annotate", POOL_KIND, "vod", f"{OVERRIDE}={order}")
+    faults.patch_pool({"metadata": {"annotations": {OVERRIDE: order}}})
     case.tells("Override", condition="Overridden")
     faults.wait_pods(3)
     assert faults.status()["lastDecision"]["reason"] == "Override"
@@ -98,7 +97,7 @@ def test_an_override_fixes_the_number_until_its_time_is_over_and_is_never_rewrit
     assert (faults.find_pool() or {})["metadata"]["annotations"][OVERRIDE] == order
     assert faults.events("OverrideExpired")
 
-    faults.kubectl("annotate", "--overwrite", POOL_KIND, "vod", f"{OVERRIDE}=replicas=many")
+    faults.patch_pool({"metadata": {"annotations": {OVERRIDE: "replicas=many"}}})
     faults.wait_condition("Overridden", "OverrideInvalid")
     assert faults.pods() == []
 
@@ -135,8 +134,13 @@ def test_two_managers_that_apply_the_same_pool_every_second_make_the_operator_wr
 
 
 def apply_as(stage: FaultStage, manager: str, manifest: Json) -> None:
-    options = ("--server-side", "--force-conflicts", f"--field-manager={manager}", "--filename=-")
-    stage.kubectl("apply", *options, stdin=json.dumps(manifest))
+    answer = stage.http.patch(
+        POOL_PATH.format(namespace=stage.namespace, name=manifest["metadata"]["name"]),
+        params={"fieldManager": manager, "force": "true"},
+        headers={"Content-Type": "application/apply-patch+yaml"},
+        json=manifest,
+    )
+    answer.raise_for_status()
 
 
 @pytest.mark.fault("R42")

@@ -11,6 +11,7 @@ import pytest
 from support.background import Background
 from support.cluster.local import LocalCluster
 from support.cluster.namespaces import temporary_namespace
+from support.cluster.writes import KubeWriter
 from support.faults.pod_player import PodPlayer
 from support.faults.script import FOREVER, Script
 from support.faults.server import PeerTubeHere, peertube_here
@@ -21,17 +22,18 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(90)]
 
 WEB_VIDEO = "vod-web-video-transcoding"
 POD = "vod-1"
+GRACE_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Theatre:
-    cluster: LocalCluster
     namespace: str
     server: PeerTubeHere
     player: PodPlayer
     reader: KubeReader
+    writer: KubeWriter
 
-    def enter_pod(self, *, concurrency: int = 1, grace: int = 3600) -> None:
+    def enter_pod(self, *, concurrency: int = 1, grace: int = GRACE_SECONDS) -> None:
         """Register a runner, and make its Secret and its pod, as the operator does."""
         token = self.server.client.register(POD)
         content = {
@@ -41,14 +43,15 @@ class Theatre:
             "concurrency": concurrency,
         }
         data = {"agent.json": base64.b64encode(json.dumps(content).encode()).decode()}
-        self.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": POD}, "data": data})
-        self.create(pod_manifest(grace))
+        self.writer.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": POD}, "data": data})
+        self.writer.apply(pod_manifest(grace))
 
-    def create(self, manifest: Json) -> None:
-        self.kubectl("create", "--filename=-", stdin=json.dumps(manifest))
+    def order(self, word: str) -> None:
+        """Tell the pod to drain or to abort."""
+        self.writer.patch(pod_manifest(), {"metadata": {"annotations": {"runnerpool.dev/drain": word}}})
 
-    def kubectl(self, *arguments: str, stdin: str | None = None) -> None:
-        self.cluster.kubectl(*arguments, f"--namespace={self.namespace}", stdin=stdin)
+    def delete_pod(self) -> None:
+        self.writer.delete(pod_manifest())
 
     def pod(self) -> Json | None:
         return self.reader.find(f"/api/v1/namespaces/{self.namespace}/pods/{POD}")
@@ -79,7 +82,7 @@ def true_conditions(status: Json) -> set[str]:
     return {told["type"] for told in status.get("conditions", []) if told["status"] == "True"}
 
 
-def pod_manifest(grace: int) -> Json:
+def pod_manifest(grace: int = GRACE_SECONDS) -> Json:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -104,7 +107,11 @@ def theatre(shared_cluster: LocalCluster, tmp_path: Path) -> Iterator[Theatre]:
     ):
         player = PodPlayer(background, url=plane.url, context=plane.pki.client_context(), namespace=namespace)
         yield Theatre(
-            cluster=shared_cluster, namespace=namespace, server=server, player=player, reader=KubeReader(http)
+            namespace=namespace,
+            server=server,
+            player=player,
+            reader=KubeReader(http),
+            writer=KubeWriter(http, namespace),
         )
 
 
@@ -127,7 +134,7 @@ def test_a_pod_told_to_drain_finishes_its_job_and_succeeds(theatre: Theatre) -> 
     theatre.enter_pod()
     theatre.await_job_in_hand()
 
-    theatre.kubectl("annotate", "pod", POD, "runnerpool.dev/drain=drain")
+    theatre.order("drain")
     until(lambda: "Ready" not in true_conditions(theatre.status()), "an unready pod", seconds=10)
     assert theatre.status()["phase"] == "Running"
     theatre.player.finish()
@@ -143,7 +150,7 @@ def test_a_pod_told_to_abort_hands_its_job_back_and_fails_with_5(theatre: Theatr
     theatre.enter_pod()
     theatre.await_job_in_hand()
 
-    theatre.kubectl("annotate", "pod", POD, "runnerpool.dev/drain=abort")
+    theatre.order("abort")
 
     end = theatre.await_end()
     assert (end["exitCode"], json.loads(end["message"])["cause"]) == (5, "AbortOrdered")
@@ -157,7 +164,7 @@ def test_a_deleted_pod_finishes_its_job_within_its_grace_and_goes(theatre: Theat
     theatre.enter_pod()
     theatre.await_job_in_hand()
 
-    theatre.kubectl("delete", "pod", POD, "--wait=false")
+    theatre.delete_pod()
 
     theatre.await_gone()
     statistics = theatre.server.client.statistics()
@@ -170,7 +177,7 @@ def test_a_deleted_pod_hands_its_job_back_thirty_seconds_before_its_grace_ends(t
     theatre.enter_pod(grace=32)
     theatre.await_job_in_hand()
 
-    theatre.kubectl("delete", "pod", POD, "--wait=false")
+    theatre.delete_pod()
 
     theatre.await_gone()
     assert theatre.server.client.statistics().aborts == 1
@@ -222,7 +229,7 @@ def test_a_pod_that_never_starts_waits_with_its_reason_and_goes_when_deleted(the
     until(waits, f"a container that waits with {reason}", seconds=15, evidence=theatre.status)
     assert theatre.status()["phase"] == "Pending"
 
-    theatre.kubectl("delete", "pod", POD, "--wait=false")
+    theatre.delete_pod()
     theatre.await_gone()
 
 
@@ -232,7 +239,7 @@ def test_a_pod_that_never_becomes_ready_runs_and_takes_no_job(theatre: Theatre) 
     theatre.enter_pod()
     until(lambda: theatre.status().get("phase") == "Running", "a running pod", seconds=15, evidence=theatre.status)
 
-    theatre.kubectl("annotate", "pod", POD, "runnerpool.dev/drain=drain")
+    theatre.order("drain")
 
     assert theatre.await_end()["exitCode"] == 0
     assert theatre.server.client.statistics().accepts == 0
