@@ -83,8 +83,10 @@ class KubeWriter:
         return answer
 
 
-def namespace_manifest(name: str, labels: Mapping[str, str] | None = None) -> Json:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}}
+def namespace_manifest(name: str, *, restricted: bool = False) -> Json:
+    """A namespace; `restricted`: it refuses pods that break the restricted Pod Security standard."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"} if restricted else {}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
 def _accepted(answer: httpx.Response) -> Json:

@@ -22,7 +22,6 @@ from support.faults.stage import Cast, FaultStage
 from support.observer.observer import Observer, observe
 from support.observer.records import ApiCall
 from support.soak.switch import SOAKING
-from support.stage.operator import RESTRICTED
 from support.stage.operator_process import OperatorOrder, OperatorProcess
 
 CLOCK_DIVISOR = 1.0 if SOAKING else 10.0
@@ -113,7 +112,7 @@ def fault_stage(shared: LocalCluster, directory: Path, order: StageOrder) -> Ite
 def _namespace_with_rights(
     cluster: LocalCluster, namespace: str, writer: KubeWriter, order: StageOrder
 ) -> Iterator[NamespacedRights]:
-    place = namespace_manifest(namespace, RESTRICTED if order.restricted else None)
+    place = namespace_manifest(namespace, restricted=order.restricted)
     writer.apply(place)
     rights = NamespacedRights(cluster, namespace, writer, everywhere=order.everywhere, apart=order.apart)
     try:

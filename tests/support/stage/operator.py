@@ -18,8 +18,6 @@ _INSTALL_SECONDS = 90
 _RESTART_SECONDS = 60
 _LOG_LINES = 30
 _SELECTOR = "--selector=app.kubernetes.io/name=runnerpool"
-RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
-"""Labels of a namespace that refuses pods that break the restricted Pod Security standard."""
 
 
 class Operator:
@@ -122,8 +120,8 @@ def values(operator_image: str, runner_image: str) -> dict[str, object]:
 
 
 def create_restricted_namespace(cluster: ClusterBackend, name: str) -> None:
-    """A namespace with the labels RESTRICTED, on whatever cluster."""
-    cluster.kubectl("apply", "--filename=-", stdin=json.dumps(namespace_manifest(name, RESTRICTED)))
+    """A namespace that refuses pods that break the restricted Pod Security standard."""
+    cluster.kubectl("apply", "--filename=-", stdin=json.dumps(namespace_manifest(name, restricted=True)))
 
 
 def _image(reference: str) -> dict[str, str]:
