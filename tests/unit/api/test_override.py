@@ -34,6 +34,7 @@ def test_an_override_is_a_number_and_an_end(text):
         ("replicas=,until=2026-12-01T08:00Z", "whole number"),
         ("replicas=3,until=tomorrow", "a time with its zone"),
         ("replicas=3,until=2026-12-01T08:00", "a time with its zone"),
+        ("replicas=3,until=9999-12-31T23:59:59-05:00", "a time with its zone"),
     ],
 )
 def test_what_cannot_be_read_is_told_with_the_way_to_write_it(text, wrong):

@@ -14,6 +14,6 @@ def parse_time(text: object) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):  # the latter: year 9999, in a zone where UTC is ahead
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else None

@@ -51,13 +51,6 @@ def _sendable(token: SecretStr) -> SecretStr:
     return token
 
 
-def _started(value: Any) -> datetime | None:
-    try:
-        return parse_time(value)
-    except OverflowError:
-        return None
-
-
 def _failures(value: Any) -> int:
     known = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
     return value if known else 0
@@ -104,7 +97,7 @@ class WireJob(_Wire):
     updated_at: _Time
     parent: _Parent | None = None
     runner: _Holder | None = None
-    started_at: Annotated[datetime | None, BeforeValidator(_started)] = None
+    started_at: Annotated[datetime | None, BeforeValidator(parse_time)] = None
     failures: Annotated[int, BeforeValidator(_failures)] = 0
     private_payload: Annotated[str | None, BeforeValidator(_video)] = None
 
