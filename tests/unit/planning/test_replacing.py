@@ -71,6 +71,16 @@ def test_while_replacements_are_on_their_way_the_next_ones_wait():
     )
 
 
+def test_pods_that_no_node_has_room_for_hold_up_no_replacement():
+    waiting = make_pod(11, PodStage.STARTING, has_run=False, unschedulable="0/3 nodes are available", created=ago(121))
+    members = [*pods(3, 1), waiting]
+    queue = known(0, held={pod.ordinal: 1 for pod in members})
+
+    snapshot = make_snapshot(queue, members, known_since=ago(9999), pool=make_pool(scaling={"maxReplicas": 5}))
+
+    assert gone(snapshot) == [pod_called(4)]
+
+
 def test_when_most_of_the_pool_is_sick_at_once_the_breaker_holds_and_says_why():
     snapshot = world(2, 8, breaker_replaced=ago(299))
 

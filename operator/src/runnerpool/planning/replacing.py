@@ -16,7 +16,7 @@ from runnerpool.planning.part import Part
 from runnerpool.planning.plan import Discard, Drain
 from runnerpool.planning.queue import QueueUnknown
 from runnerpool.planning.scale_down import let_go
-from runnerpool.planning.sickness import Sick
+from runnerpool.planning.sickness import Sick, stranded
 from runnerpool.planning.snapshot import PoolSnapshot
 
 FEWEST_FOR_BREAKER = 3
@@ -68,7 +68,7 @@ def replace_sick(snapshot: PoolSnapshot, census: Census, sick: Sequence[Sick]) -
     due: list[datetime] = []
     held = breaker(snapshot, census, sick)
     if held is None:
-        room = max(1, len(census.takers) // _AT_ONCE_DIVISOR) - _on_the_way(census, sick)
+        room = max(1, len(census.takers) // _AT_ONCE_DIVISOR) - _on_the_way(snapshot, census, sick)
     else:
         again = (snapshot.breaker_replaced or snapshot.now - BREAKER_PERIOD) + BREAKER_PERIOD
         room = 1 if again <= snapshot.now else 0
@@ -83,9 +83,9 @@ def replace_sick(snapshot: PoolSnapshot, census: Census, sick: Sequence[Sick]) -
     return Part(steps=tuple(_replace(one) for one in chosen), due=tuple(due))
 
 
-def _on_the_way(census: Census, sick: Sequence[Sick]) -> int:
-    """Pods that are to come up and may do so soon."""
-    names = {one.pod.name for one in sick}
+def _on_the_way(snapshot: PoolSnapshot, census: Census, sick: Sequence[Sick]) -> int:
+    """Pods that are to come up and may do so soon: not those that no node has room for, maybe as sick ones fill it."""
+    names = {pod.name for pod in (*(one.pod for one in sick), *stranded(snapshot, census))}
     return len(census.promised) + sum(pod.coming_up and pod.name not in names for pod in census.takers)
 
 
