@@ -1,12 +1,14 @@
 """What the API server, or a fault of ours, keeps the operator from: told, and tried again no more than is useful."""
 
+import asyncio
+
 import pytest
 
 from runnerpool.api.reasons import Reason
 from runnerpool.cluster.errors import Refused, Unavailable
-from runnerpool.peertube.errors import RegistrationFailed
+from runnerpool.peertube.errors import RegistrationFailed, TimedOut
 from support.builders import make_job
-from support.fakes import START, FakeRow
+from support.fakes import START, FakeLink, FakeRow
 
 
 def with_jobs(count):
@@ -187,3 +189,32 @@ async def test_a_pool_is_not_let_go_unseen_for_any_other_cause(stage, spoil):
         await stage.make_pass()
 
     assert stage.cluster.pool is not None
+
+
+class HangingLink(FakeLink):
+    """A server that lets each call wait for its whole time limit."""
+
+    async def delete_runner(self, row_id):
+        await asyncio.sleep(10)
+        raise TimedOut(Reason.SERVER_TIMEOUT, "no full answer within 10 s")
+
+
+@pytest.mark.looptime
+async def test_a_server_that_hangs_costs_a_pass_no_more_than_one_time_limit(make_stage):
+    stage = make_stage(scaling={"maxReplicas": 60, "minReplicas": 60})
+    stage.link = stage.links.link = HangingLink()
+    await stage.settle()
+    ended, going = stage.pods[:50], stage.pods[50:]
+    for name in ended:
+        stage.cluster.end(name)
+    for name in going:
+        stage.cluster.start(name)
+    stage.cluster.pool["spec"]["mode"] = "Drain"
+
+    began = asyncio.get_running_loop().time()
+    await stage.make_pass()
+
+    assert asyncio.get_running_loop().time() - began == 10
+    assert stage.pods == sorted([*ended, *going])
+    assert {stage.drain_order(name) for name in going} == {"drain"}
+    assert stage.cluster.condition("Ready")["reason"] == "ServerTimeout"

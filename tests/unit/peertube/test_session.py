@@ -21,7 +21,7 @@ from runnerpool.peertube.errors import (
 )
 from runnerpool.peertube.patience import Patience
 from runnerpool.peertube.telemetry import Operation
-from runnerpool.peertube.transport import Call
+from runnerpool.peertube.transport import TOTAL_TIMEOUT_SECONDS, Call
 from support.scripted_peertube import (
     JOBS,
     OAUTH_CLIENT,
@@ -91,6 +91,46 @@ async def test_calls_at_the_same_time_share_one_login(server: ScriptedPeerTube) 
     await asyncio.gather(*(session.request(CALL) for _ in range(20)))
 
     assert len(server.asked("GET", OAUTH_CLIENT)) == len(server.asked("POST", TOKEN)) == 1
+    assert set(bearers(server)) == {"canary-access-1"}
+
+
+class HangingPeerTube(ScriptedPeerTube):
+    """Takes every call, and answers none."""
+
+    async def handle(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+
+@pytest.mark.looptime
+async def test_calls_at_the_same_time_share_the_failure_of_one_login() -> None:
+    server = HangingPeerTube()
+    session = server.session()
+
+    results = await asyncio.gather(*(session.request(CALL) for _ in range(20)), return_exceptions=True)
+
+    assert all(isinstance(result, TimedOut) for result in results)
+    assert len(server.requests) == 1
+    assert asyncio.get_running_loop().time() == TOTAL_TIMEOUT_SECONDS
+    with pytest.raises(TimedOut):
+        await session.request(CALL)
+    assert len(server.requests) == 2
+
+
+@pytest.mark.looptime
+async def test_calls_that_wait_for_an_early_renewal_that_fails_go_on_with_the_old_token(
+    server: ScriptedPeerTube,
+) -> None:
+    session = server.session()
+    await session.request(CALL)
+    server.on("POST", TOKEN, Say(502))
+    await asyncio.sleep(86399 * 0.9)
+
+    answers = await asyncio.gather(*(session.request(CALL) for _ in range(5)))
+
+    assert all(answer.ok for answer in answers)
+    assert len(server.forms()) == 2
     assert set(bearers(server)) == {"canary-access-1"}
 
 

@@ -16,7 +16,7 @@ from runnerpool.control.provisioning import Provisioner
 from runnerpool.control.world import World
 from runnerpool.manifests.inputs import PodInputs
 from runnerpool.peertube.accounts import RunnerAccount
-from runnerpool.peertube.errors import PeerTubeError
+from runnerpool.peertube.errors import PeerTubeError, TimedOut
 from runnerpool.planning.plan import (
     Complete,
     Create,
@@ -40,6 +40,7 @@ _log = logging.getLogger(__name__)
 # Registrations and creations at a time: enough to bring 30 pods up in a second or two, kind to both servers.
 _AT_ONCE = 8
 _CAUSES = frozenset(cause.reason for cause in FailureCause)
+_WITHOUT_THE_SERVER = (Drain, Mark, Stop)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,7 @@ class Actor:
         self._reserved = set(snapshot.reserved)
         self._cautious = cautious
         self._gate = asyncio.Semaphore(_AT_ONCE)
+        self._timed_out: TimedOut | None = None
 
     @property
     def _pool(self) -> Pool:
@@ -129,11 +131,16 @@ class Actor:
     async def _attempt(self, step: Step) -> Trouble | None:
         async with self._gate:
             try:
+                if self._timed_out is not None and not isinstance(step, _WITHOUT_THE_SERVER):
+                    raise self._timed_out.again(None)
                 await self._do(step)
             except (Conflict, NotFound):
                 # The pod has gone or is another one by now: the next pass sees what is there instead.
                 return None
             except (ClusterError, PeerTubeError) as error:
+                if isinstance(error, TimedOut):
+                    # Each further call could cost its whole time limit: of hundreds, a pass would take many minutes.
+                    self._timed_out = error
                 return Trouble(step=step, reason=error.reason, message=error.message)
         key = PoolKey(self._pool.namespace, self._pool.name)
         _log.info("%s: %s (%s)", key, step.message, step.reason)

@@ -4,6 +4,8 @@ Messages are fixed texts with a status code and a remedy at most. Nothing that t
 end up in status and events, where a pool's author could otherwise read what a chosen URL answers to the operator.
 """
 
+from typing import Self
+
 from runnerpool.api.reasons import Reason
 
 
@@ -25,6 +27,10 @@ class PeerTubeError(Exception):
         self.message = message
         self.retry_after = retry_after
         self.status = status
+
+    def again(self, retry_after: float | None) -> Self:
+        """The same failure for another caller, to whom it is told without a call."""
+        return type(self)(self.reason, self.message, retry_after=retry_after, status=self.status)
 
 
 class Unreachable(PeerTubeError):

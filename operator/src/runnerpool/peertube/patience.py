@@ -117,5 +117,4 @@ def _raise_until_over(failure: _Failure | None) -> None:
     """Tell the cause again, and how long it will be yet."""
     wait = failure.until - _now() if failure is not None else 0.0
     if failure is not None and wait > 0:
-        error = failure.error
-        raise type(error)(error.reason, error.message, retry_after=wait, status=error.status)
+        raise failure.error.again(retry_after=wait)

@@ -67,6 +67,7 @@ class Session:
         self._draw = draw
         self._lock = asyncio.Lock()
         self._tokens: _Tokens | None = None
+        self._failure: PeerTubeError | None = None
 
     @property
     def server(self) -> str:
@@ -119,15 +120,23 @@ class Session:
         return answer
 
     async def _valid_tokens(self, refused: _Tokens | None = None) -> _Tokens:
-        """The tokens in force, renewed if their time has come or if they are the ones that were refused."""
+        """The tokens in force, renewed if their time has come or if they are the ones that were refused.
+
+        Who waited for somebody else's renewal takes its failure for their own: from a server that hangs, each further
+        try would cost its whole time limit, one after the other.
+        """
+        failure = self._failure
         async with self._lock:
             tokens = self._tokens if self._tokens is not refused else None
             now = asyncio.get_running_loop().time()
             if tokens is not None and now < tokens.renew_at:
                 return tokens
             try:
+                if self._failure is not None and self._failure is not failure:
+                    raise self._failure.again(self._failure.retry_after)
                 self._tokens = await self._renewed()
-            except PeerTubeError:
+            except PeerTubeError as error:
+                self._failure = error
                 if tokens is None:
                     raise
                 # Early renewal failed, which is why it is early: the server still takes the old one.
