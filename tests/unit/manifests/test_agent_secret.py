@@ -46,6 +46,11 @@ def test_the_agent_is_told_what_the_contract_says():
     }
 
 
+@pytest.mark.parametrize("size", [0, "0", "0Gi"])
+def test_an_agent_whose_scratch_volume_has_no_limit_is_told_of_none(size):
+    assert settings_of(runner={"scratch": {"size": size}})["health"]["scratchBytes"] is None
+
+
 def test_the_secret_is_named_as_its_pod_and_goes_with_it():
     metadata = secret_of()["metadata"]
 

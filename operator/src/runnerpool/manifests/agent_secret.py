@@ -56,7 +56,8 @@ def agent_settings(pool: Pool, inputs: PodInputs) -> dict[str, Any]:
         "health": {
             "deafToleranceSeconds": spec.lifecycle.deaf_tolerance_seconds,
             "stallToleranceSeconds": spec.lifecycle.stall_tolerance_seconds,
-            "scratchBytes": int(parse_quantity(spec.runner.scratch.size)),
+            # To the kubelet, a size limit of 0 is none (pkg/kubelet/eviction/eviction_manager.go).
+            "scratchBytes": int(parse_quantity(spec.runner.scratch.size)) or None,
         },
     }
 
