@@ -56,11 +56,11 @@ def test_a_failed_pod_counts_once_however_often_it_is_seen():
     memory = PoolMemory()
 
     memory.note_pods([FAILED], START)
-    assert memory.new_failures == [FailureCause.RUNNER_CRASHED]
+    assert memory.take_new_failures() == [FailureCause.RUNNER_CRASHED]
     memory.note_pods([FAILED], after(1))
 
     assert counts(memory) == [1]
-    assert memory.new_failures == []
+    assert memory.take_new_failures() == []
     assert memory.last_end == "vod-0a1b2-1: nobody told how it ended"
 
 
@@ -141,7 +141,7 @@ def test_a_pod_that_an_earlier_process_counted_is_not_counted_again():
     memory.note_pods([replace(FAILED, ended_at=memory.failures[0].last)], after(60))
 
     assert counts(memory) == [3]
-    assert memory.new_failures == []
+    assert memory.take_new_failures() == []
 
 
 def test_refused_creations_are_tried_ever_later_and_a_success_ends_it():
@@ -225,7 +225,7 @@ def test_rejected_uploads_count_though_the_pod_was_told_to_go_meanwhile(told):
 
     memory.note_pods([replace(REJECTED, **told)], START)
 
-    assert memory.new_failures == [FailureCause.UPLOAD_REJECTED]
+    assert memory.take_new_failures() == [FailureCause.UPLOAD_REJECTED]
 
 
 def test_a_pod_whose_image_is_not_what_it_was_at_first_is_edited_whatever_was_asked_for():

@@ -381,6 +381,20 @@ async def test_pods_that_fail_again_and_again_are_replaced_ever_later(stage):
         assert stage.pod(number + 1) in stage.pods
 
 
+async def test_a_pod_that_failed_is_counted_though_the_pass_that_saw_it_came_to_nothing(stage):
+    stage.link.set(**pending(1))
+    await stage.settle()
+    (name,) = stage.pods
+    stage.cluster.end(name, succeeded=False)
+    stage.cluster.fail["write_reserved"] = Conflict(Reason.CONFLICT, "it has changed meanwhile")
+    with pytest.raises(Conflict):
+        await stage.make_pass()
+
+    await stage.make_pass()
+
+    assert len(stage.recorder.failed) == 1
+
+
 async def test_failures_outlive_the_operator(stage):
     stage.link.set(**pending(1))
     await stage.settle()

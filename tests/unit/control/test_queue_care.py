@@ -87,6 +87,23 @@ async def test_a_job_over_which_two_pods_crash_is_quarantined_named_once_and_no_
     assert stage.link.repairs == []
 
 
+async def test_what_was_found_in_a_pass_whose_status_could_not_be_written_is_told_in_the_next(make_stage):
+    stage, _ = await with_job(make_stage)
+    await lose_a_pod(stage)
+    name = next(name for name in stage.pods if stage.cluster.pods[name]["status"]["phase"] != "Failed")
+    stage.cluster.start(name)
+    hold(stage, name)
+    crash(stage, name, told=False)
+    stage.cluster.fail["patch_status"] = Unavailable(Reason.API_SERVER_UNAVAILABLE, "not now")
+    with pytest.raises(Unavailable):
+        await stage.make_pass()
+    assert events(stage, "PoisonJob") == []
+
+    await stage.settle()
+
+    assert len(events(stage, "PoisonJob")) == 1
+
+
 async def test_a_quarantined_job_is_cancelled_only_where_the_pool_says_so(make_stage):
     stage = make_stage(repair={"poisonJobs": "Cancel"})
     stage.cluster.pool["status"] = {

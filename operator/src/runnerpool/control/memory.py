@@ -29,7 +29,6 @@ class PoolMemory:
 
     Attributes:
         failures: Why pods have failed of late.
-        new_failures: Causes, one for each pod that this pass found failed or gave up.
         edited: Names of pods whose image is not what it was when they were first seen.
         breaker_replaced: When a pod was last replaced although most of the pool looked sick.
     """
@@ -38,7 +37,7 @@ class PoolMemory:
         self.last_job_seen: dict[str, datetime] = {}
         self._held: frozenset[str] = frozenset()
         self.failures: tuple[Failure, ...] = ()
-        self.new_failures: list[FailureCause] = []
+        self._new_failures: list[FailureCause] = []
         self.last_end = ""
         self.breaker_replaced: datetime | None = None
         self.creation_failed = _NONE_REFUSED
@@ -81,7 +80,6 @@ class PoolMemory:
         failed = {pod.uid: pod for pod in pods if pod.failed}
         fresh = [pod for pod in failed.values() if pod.uid not in self._counted and not self._told_before(pod)]
         self._counted = set(failed)
-        self.new_failures = []
         self._add(fresh, now)
         proven = [pod for pod in pods if _proven(pod, now)]
         self.failures = forget_healed(
@@ -102,7 +100,7 @@ class PoolMemory:
     def _add(self, failed: Sequence[RunnerPod], now: datetime) -> None:
         seen = [PodFailure(cause=pod.failure, created=pod.created) for pod in failed if pod.failure is not None]
         self.failures = add_failures(self.failures, seen, now)
-        self.new_failures += [failure.cause for failure in seen]
+        self._new_failures += [failure.cause for failure in seen]
         for pod in sorted(failed, key=lambda pod: pod.name):
             self.last_end = f"{pod.name}: {pod.end or 'nobody told how it ended'}"
 
@@ -125,7 +123,7 @@ class PoolMemory:
             return
         seen = [PodFailure(cause=sick.cause, created=sick.pod.created) for sick in gone]
         self.failures = add_failures(self.failures, seen, snapshot.now)
-        self.new_failures += [failure.cause for failure in seen]
+        self._new_failures += [failure.cause for failure in seen]
         if plan.breaker:
             self.breaker_replaced = snapshot.now
         for sick in gone:
@@ -141,6 +139,11 @@ class PoolMemory:
     def set_aside(self) -> frozenset[str]:
         """Pending jobs that more than one runner let lie."""
         return frozenset(uuid for uuid, pods in self._deaf_over.items() if len(pods) >= _DEAF_FOR_A_JOB)
+
+    def take_new_failures(self) -> list[FailureCause]:
+        """Causes, one for each pod that was found failed, or given up, since they were taken last."""
+        taken, self._new_failures = self._new_failures, []
+        return taken
 
     def note_attempt(self, build: str) -> None:
         """Take in what pods are made from now: another build, another template has not failed yet."""

@@ -106,7 +106,7 @@ class PoolPasses:
             now_pass.link.request_full_read()
         self._note(snapshot, decision, troubles)
         self._memory.note_given_up(snapshot, decision, troubles)
-        self._world.recorder.pods_failed(self._key, self._memory.new_failures)
+        self._world.recorder.pods_failed(self._key, self._memory.take_new_failures())
         await self._care.attend(snapshot, now_pass.link)
         if parting := [step for step in decision.steps if isinstance(step, RemoveFinalizer)]:
             await self._let_go(parting, body)
@@ -119,7 +119,8 @@ class PoolPasses:
             failures=self._memory.failures,
             last_end=self._memory.last_end,
         )
-        await self._reporter.report(outcome, body, more=self._care.status(now_pass.status), news=self._care.take_news())
+        await self._reporter.report(outcome, body, more=self._care.status(now_pass.status), news=self._care.news)
+        self._care.note_told()
         return min(decision.recheck_after or RESYNC, RESYNC)
 
     async def _prepare(self, body: Mapping[str, Any]) -> Pass:

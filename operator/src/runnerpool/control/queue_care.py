@@ -1,5 +1,6 @@
 """One pool's care for the server's queue: jobs that kill runners, jobs that are stuck, work that was lost."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -27,6 +28,9 @@ from runnerpool.planning.repair import RepairView, describe
 from runnerpool.planning.snapshot import PoolSnapshot
 from runnerpool.planning.stuck import Owners, StuckJob, stuck_jobs, stuck_status
 
+_MOST_NEWS = 100
+"""Kept while the API server takes no status, so that nothing can be told."""
+
 
 class QueueCare:
     """What one pool's task knows of troubled jobs. Suspects and ledger live on in the status.
@@ -46,7 +50,7 @@ class QueueCare:
         self._booked: frozenset[str] = frozenset()
         self._reclaims = ReclaimTracker()
         self._repairer = Repairer(key, world.recorder)
-        self._news: list[News] = []
+        self._news: deque[News] = deque(maxlen=_MOST_NEWS)
 
     def restore(self, status: Mapping[str, Any]) -> frozenset[str]:
         """Begin with what the status tells, once; UUIDs of the jobs that are quarantined."""
@@ -88,10 +92,14 @@ class QueueCare:
             wanted["stuckJobs"] = stuck_status(self._stuck)
         return {name: entries or None for name, entries in wanted.items() if entries or previous.get(name)}
 
-    def take_news(self) -> list[News]:
-        """What is to be told, once."""
-        news, self._news = self._news, []
-        return news
+    @property
+    def news(self) -> tuple[News, ...]:
+        """What is to be told; again in the next pass, unless it was told."""
+        return tuple(self._news)
+
+    def note_told(self) -> None:
+        """It was."""
+        self._news.clear()
 
     def _suspect(
         self,
