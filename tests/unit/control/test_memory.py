@@ -183,6 +183,20 @@ def test_what_is_made_from_other_settings_has_not_failed_yet():
     assert counts(memory) == []
 
 
+def test_a_moment_in_which_nobody_can_tell_what_pods_are_made_from_forgets_no_failure():
+    memory = PoolMemory()
+    memory.note_attempt("one")
+    memory.note_pods([FAILED], START)
+
+    memory.note_attempt("")
+    memory.note_attempt("one")
+    assert counts(memory) == [1]
+
+    memory.note_attempt("")
+    memory.note_attempt("other")
+    assert counts(memory) == []
+
+
 def test_a_name_that_is_somebody_elses_is_remembered_until_it_is_given_up():
     memory = PoolMemory()
 

@@ -146,7 +146,9 @@ class PoolMemory:
         return taken
 
     def note_attempt(self, build: str) -> None:
-        """Take in what pods are made from now: another build, another template has not failed yet."""
+        """Take in what pods are made from now, if that can be told: another build has not failed yet."""
+        if not build:
+            return
         if self._tried not in {"", build}:
             self.failures, self.creation_failed, self.refused = (), _NONE_REFUSED, None
         self._tried = build
