@@ -108,7 +108,7 @@ def test_two_managers_that_apply_the_same_pool_every_second_make_the_operator_wr
 ) -> None:
     pods = at_work(faults, 1)
     faults.until(lambda: marks(faults, pods[0]) == ("false", "true"), "a busy pod's marks", within=15)
-    faults.wait_condition("Progressing", "Steady")
+    faults.wait_condition("Ready", "Steady")  # the last word on the pod at work
     spec = (faults.find_pool() or {})["spec"]
     manifest = {
         "apiVersion": "runnerpool.dev/v1alpha1",
