@@ -118,8 +118,8 @@ TOLD = {"failures": [{"cause": "RunnerCrashed", "count": 3, "lastTime": "2026-11
 def test_an_earlier_process_failures_are_recalled_once():
     memory = PoolMemory()
 
-    memory.recall(TOLD, after(60))
-    memory.recall({}, after(60))
+    memory.recall(TOLD)
+    memory.recall({})
 
     assert counts(memory) == [3]
 
@@ -127,16 +127,14 @@ def test_an_earlier_process_failures_are_recalled_once():
 def test_an_unknown_cause_or_time_in_the_status_is_passed_over():
     memory = PoolMemory()
 
-    memory.recall(
-        {"failures": [{**TOLD["failures"][0], "cause": "Bad"}, {**TOLD["failures"][0], "lastTime": "x"}]}, START
-    )
+    memory.recall({"failures": [{**TOLD["failures"][0], "cause": "Bad"}, {**TOLD["failures"][0], "lastTime": "x"}]})
 
     assert memory.failures == ()
 
 
 def test_a_pod_that_an_earlier_process_counted_is_not_counted_again():
     memory = PoolMemory()
-    memory.recall(TOLD, after(60))
+    memory.recall(TOLD)
 
     memory.note_pods([replace(FAILED, ended_at=memory.failures[0].last)], after(60))
 

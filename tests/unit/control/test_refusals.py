@@ -45,6 +45,36 @@ async def test_the_first_creation_that_works_lets_the_others_follow(stage):
     assert stage.cluster.condition("Ready")["status"] == "True"
 
 
+async def test_a_clock_that_is_set_back_holds_the_next_try_up_no_longer_than_the_back_off(stage):
+    stage.link.set(**with_jobs(1))
+    stage.cluster.refuse["create_pod"] = QUOTA
+    await stage.make_pass()
+    del stage.cluster.refuse["create_pod"]
+
+    stage.clock.advance(-3600)
+    await stage.make_pass()
+    stage.clock.advance(5)
+    await stage.make_pass()
+
+    assert stage.pods == [stage.pod(1)]
+
+
+async def test_pods_that_failed_before_the_clock_was_set_back_hold_nothing_up_for_longer(stage):
+    stage.link.set(**with_jobs(1))
+    await stage.settle()
+    for number in (1, 2):
+        stage.cluster.end(stage.pod(number), succeeded=False)
+        await stage.settle()
+    assert stage.pod(3) not in stage.pods
+
+    stage.clock.advance(-3600)
+    await stage.settle()
+    stage.clock.advance(6)
+    await stage.settle()
+
+    assert stage.pod(3) in stage.pods
+
+
 async def test_a_right_that_was_taken_away_is_told_in_the_summary(stage):
     stage.cluster.fail["list_pods"] = Refused(Reason.FORBIDDEN, "get pods is forbidden; check the operator's Role")
 

@@ -19,6 +19,10 @@ class Backoff:
         """One failure more."""
         return replace(self, failures=self.failures + 1, last=now)
 
+    def without_future(self, now: datetime) -> "Backoff":
+        """The same where the clock was set back since the last failure."""
+        return self if self.last is None else replace(self, last=min(self.last, now))
+
     @property
     def not_before(self) -> datetime | None:
         """The earliest moment of the next try; None = at once."""

@@ -50,17 +50,23 @@ class PoolMemory:
         self._deaf_over: dict[str, set[str]] = {}
         self._tried = ""
 
-    def recall(self, status: Mapping[str, Any], now: datetime) -> None:
+    def recall(self, status: Mapping[str, Any]) -> None:
         """Take in, once, what an earlier process wrote into the status of failures."""
         if self._recalled:
             return
         self._recalled = True
-        told = tuple(
+        self.failures = tuple(
             Failure(cause=FailureCause(entry["cause"]), count=entry["count"], last=last)
             for entry in status.get("failures") or ()
             if entry["cause"] in _CAUSES and (last := parse_time(entry["lastTime"])) is not None
         )
-        self.failures = without_future(told, now)
+
+    def note_time(self, now: datetime) -> None:
+        """What was noted before the clock was set back holds nothing up for longer than it would have."""
+        self.failures = without_future(self.failures, now)
+        self.creation_failed = self.creation_failed.without_future(now)
+        if self.breaker_replaced is not None:
+            self.breaker_replaced = min(self.breaker_replaced, now)
 
     def note_jobs(self, held: Mapping[str, int], pods: Iterable[RunnerPod], now: datetime) -> None:
         """Take in who holds jobs now; forget pods that have gone.

@@ -54,7 +54,8 @@ async def observe(now_pass: Pass, world: World, memory: PoolMemory) -> PoolSnaps
     pods = await world.cluster.list_pods(pool)
     rows = await _without_released(rows, pods, pool, world)
     now = world.clock.now()
-    memory.recall(status, now)
+    memory.recall(status)
+    memory.note_time(now)
     if not isinstance(queue, QueueUnknown):
         memory.note_jobs(queue.held, pods, now)
         memory.note_pending(queue.pending_since)
