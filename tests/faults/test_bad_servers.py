@@ -3,6 +3,7 @@
 Told within two polls; a call that hangs is given up after 10 s. Faults of the login alone: test_logins.py.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,7 +161,10 @@ def test_a_server_that_is_down_is_told_as_refusing_connections_and_heals_when_it
 @pytest.mark.fault("R59")
 def test_a_name_that_cannot_be_resolved_is_told_and_heals_when_it_is_corrected(faults: FaultStage, case: Case) -> None:
     pods = one_busy_one_idle(faults, case)
-    faults.change_pool(server={"internalUrl": "http://peertube.invalid:9000"})
+    nowhere = {"internalUrl": "http://peertube.invalid:9000"}
+    patch = json.dumps({"stringData": nowhere})
+    faults.kubectl("patch", "secret", "peertube-admin", "--type=merge", f"--patch={patch}")
+    faults.change_pool(server=nowhere)
     case.begins()
 
     message = is_told_and_touches_nothing(pods, case, "ServerUnreachable", within=TWO_POLLS_SECONDS)

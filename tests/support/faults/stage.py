@@ -109,7 +109,10 @@ class FaultStage:
         manifests = [pools.pool_manifest(order, self.namespace) for order in orders]
         for manifest in manifests:
             manifest["spec"] = merged(manifest["spec"], spec)
-        self.apply(pools.secret_manifest(orders[0], self.namespace))
+        login = pools.secret_manifest(orders[0], self.namespace)
+        if internal_url := spec.get("server", {}).get("internalUrl"):
+            login["stringData"]["internalUrl"] = internal_url
+        self.apply(login)
         for manifest in manifests:
             self.apply(manifest)
 

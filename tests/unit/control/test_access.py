@@ -138,6 +138,16 @@ async def test_the_bundle_is_known_though_the_login_is_no_good(private: Stage) -
     assert private.access.ca_bundle is not None
 
 
+async def test_a_login_goes_to_no_internal_address_that_its_secret_does_not_name() -> None:
+    stage = Stage(internalUrl="http://elsewhere.example.org")
+
+    assert (await stage.barred()).reason is Reason.SECRET_KEY_MISSING
+    assert stage.links.endpoint is None
+
+    stage.cluster.logins["peertube-admin"]["internalUrl"] = "http://elsewhere.example.org"
+    assert await stage.access.open(stage.pool) is stage.links.link
+
+
 @pytest.mark.parametrize(
     ("values", "reason"),
     [

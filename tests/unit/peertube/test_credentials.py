@@ -44,6 +44,34 @@ def test_a_secret_for_another_origin_is_refused_without_repeating_it(url: str) -
     assert url not in caught.value.message
 
 
+INTERNAL = "http://peertube.media.svc:9000"
+
+
+def test_a_secret_that_names_the_internal_origin_too_is_taken() -> None:
+    taken = Credentials.from_secret(secret(internalUrl=f"{INTERNAL}/"), server_url=URL, internal_url=INTERNAL)
+
+    assert str(taken.origin) == URL
+
+
+def test_an_internal_origin_that_the_pool_does_not_use_may_stand_in_the_secret() -> None:
+    assert Credentials.from_secret(secret(internalUrl=INTERNAL), server_url=URL).username == "operator"
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        (None, Reason.SECRET_KEY_MISSING),
+        (URL, Reason.SECRET_FOR_ANOTHER_ORIGIN),
+        ("http://evil.example.org", Reason.SECRET_FOR_ANOTHER_ORIGIN),
+    ],
+)
+def test_a_login_goes_to_no_internal_origin_that_its_secret_does_not_name(told: str | None, reason: Reason) -> None:
+    with pytest.raises(BadCredentials, match="internalUrl") as caught:
+        Credentials.from_secret(secret(internalUrl=told), server_url=URL, internal_url=INTERNAL)
+
+    assert caught.value.reason is reason
+
+
 @pytest.mark.parametrize("key", ["url", "username", "password"])
 @pytest.mark.parametrize("value", [None, "", "\n"])
 def test_a_missing_or_empty_key_is_named(key: str, value: str | None) -> None:

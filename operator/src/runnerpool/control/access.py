@@ -78,7 +78,7 @@ class Access:
             )
             raise BadCredentials(Reason.SECRET_NOT_FOUND, message) from error
         try:
-            credentials = Credentials.from_secret(values, server_url=server.url)
+            credentials = Credentials.from_secret(values, server_url=server.url, internal_url=server.internal_url)
         except BadCredentials as error:
             raise BadCredentials(error.reason, f"Secret {pool.namespace}/{name} {error.message}") from None
         address = ServerAddress.parse(server.url, server.internal_url)

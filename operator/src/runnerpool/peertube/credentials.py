@@ -11,7 +11,7 @@ from runnerpool.api.origin import Origin, parse_origin, same_origin
 from runnerpool.api.reasons import Reason
 from runnerpool.peertube.errors import BadCredentials
 
-KEY_URL, KEY_USERNAME, KEY_PASSWORD = "url", "username", "password"
+KEY_URL, KEY_INTERNAL_URL, KEY_USERNAME, KEY_PASSWORD = "url", "internalUrl", "username", "password"
 
 # Digests made with it are of no use outside this process.
 _DIGEST_KEY = secrets.token_bytes(32)
@@ -32,14 +32,17 @@ class Credentials:
         return hashlib.blake2b(repr(login).encode(), key=_DIGEST_KEY).digest()
 
     @classmethod
-    def from_secret(cls, values: Mapping[str, SecretStr], *, server_url: str) -> "Credentials":
-        """Read the keys `url`, `username` and `password` of a Secret.
+    def from_secret(
+        cls, values: Mapping[str, SecretStr], *, server_url: str, internal_url: str | None = None
+    ) -> "Credentials":
+        """Read the keys `url`, `username` and `password` of a Secret, and `internalUrl` where the pool has one.
 
         A line end after a value, as `kubectl create secret --from-file` leaves it, is not part of it.
 
         Args:
             values: The Secret's decoded data.
             server_url: The pool's `spec.server.url`, an origin.
+            internal_url: Its `spec.server.internalUrl`, where the login would go instead; None if it has none.
 
         Raises:
             BadCredentials: A key is missing or empty, or the Secret is for another origin: whoever may write pools
@@ -47,16 +50,22 @@ class Credentials:
                 Secret's name.
         """
         found = {key: _value(values, key) for key in (KEY_URL, KEY_USERNAME, KEY_PASSWORD)}
-        if not same_origin(found[KEY_URL], server_url):
-            raise BadCredentials(
-                Reason.SECRET_FOR_ANOTHER_ORIGIN,
-                f"does not name the origin {server_url} in its key {KEY_URL}; nothing was sent to the server. "
-                "Correct the key, or spec.server.url, or name another Secret",
-            )
+        _check_origin(found[KEY_URL], KEY_URL, server_url)
+        if internal_url is not None:
+            _check_origin(_value(values, KEY_INTERNAL_URL), KEY_INTERNAL_URL, internal_url)
         return cls(
             origin=parse_origin(server_url),
             username=found[KEY_USERNAME],
             password=SecretStr(found[KEY_PASSWORD]),
+        )
+
+
+def _check_origin(told: str, key: str, asked: str) -> None:
+    if not same_origin(told, asked):
+        raise BadCredentials(
+            Reason.SECRET_FOR_ANOTHER_ORIGIN,
+            f"does not name the origin {asked} in its key {key}; nothing was sent to the server. "
+            f"Correct the key, or spec.server.{key}, or name another Secret",
         )
 
 
