@@ -65,7 +65,7 @@ cluster: setup testbed ## Tests on a real API server
 faults: setup testbed ## Fault tests, side by side in namespaces of one API server
 e2e: setup testbed ## Tests on a real node with real video
 bench: setup testbed ## Benchmarks with bounds
-unit: OPTIONS := --numprocesses=4 --dist=loadfile
+unit: OPTIONS := --numprocesses=3 --dist=loadfile
 # Half of the time they wait.
 contract: OPTIONS := --numprocesses=4 --dist=loadgroup --no-loadscope-reorder
 # They mostly wait: for time limits, for backoffs.
