@@ -9,7 +9,10 @@ from runnerpool.peertube.client import PAGE_SIZE, JobPage
 from runnerpool.planning.jobs import Job, JobState, ServerReading
 
 MAX_CALLS = 6
-"""Calls per reading (and one more, once, to a server that refuses the filter by type)."""
+"""Calls per reading (and one more, once, to a server that refuses the filter by type), as long as no more than 400 jobs
+are in work."""
+MAX_IN_WORK_CALLS = 20
+"""Pages of jobs in work. As many jobs as runners have slots, so that a list is long only where there is much to do."""
 
 _IN_WORK = (JobState.PROCESSING, JobState.COMPLETING)
 
@@ -119,10 +122,12 @@ class _Reader:
         return cursor
 
     async def all_in_work(self) -> _Cursor:
-        """Jobs in work tell which pods are busy, whatever their type: as many pages as the budget allows."""
+        """Jobs in work tell which pods are busy, whatever their type: one that is not seen would be taken for idle."""
         cursor = _Cursor(states=_IN_WORK, sort="createdAt", types=())
         await self._read(cursor)
-        while cursor.may_go_on and self.calls < MAX_CALLS:
+        for _ in range(1, MAX_IN_WORK_CALLS):
+            if not cursor.may_go_on:
+                break
             await self._read(cursor)
         return cursor
 
