@@ -19,7 +19,7 @@ from runnerpool.cluster.errors import NotLeading, Unavailable, error_from_answer
 
 REQUEST_TIMEOUT_SECONDS = 20.0
 MERGE_PATCH = "application/merge-patch+json"
-JSON_PATCH = "application/json-patch+json"
+STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 
 _log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from runnerpool.api.pool import Pool
 from runnerpool.api.reasons import Reason
 from runnerpool.api.times import format_time
 from runnerpool.cluster import observe
-from runnerpool.cluster.api import JSON_PATCH, MERGE_PATCH, KubeApi
+from runnerpool.cluster.api import MERGE_PATCH, STRATEGIC_MERGE_PATCH, KubeApi
 from runnerpool.cluster.errors import ClusterError, NotFound, Refused
 from runnerpool.planning.snapshot import RunnerPod
 
@@ -82,13 +82,14 @@ class ClusterGateway:
         return str(body["metadata"]["uid"])
 
     async def ungate_pod(self, namespace: str, name: str, uid: str) -> None:
-        """Take our gate off a pod. Does nothing to a pod without one; Conflict if it is another pod by now."""
-        patch = [
-            {"op": "test", "path": "/metadata/uid", "value": uid},
-            {"op": "test", "path": "/spec/schedulingGates", "value": [{"name": names.SCHEDULING_GATE}]},
-            {"op": "remove", "path": "/spec/schedulingGates"},
-        ]
-        await self._api.call("PATCH", f"{_pods_path(namespace)}/{name}", body=patch, content_type=JSON_PATCH)
+        """Take our gate off a pod. Does nothing to a pod without one; Conflict if it is another pod by now.
+
+        Gates of others, such as a queueing controller's, stay.
+        """
+        ours = {"name": names.SCHEDULING_GATE, "$patch": "delete"}
+        patch = {"metadata": {"uid": uid}, "spec": {"schedulingGates": [ours]}}
+        path = f"{_pods_path(namespace)}/{name}"
+        await self._api.call("PATCH", path, body=patch, content_type=STRATEGIC_MERGE_PATCH)
 
     async def order_drain(
         self, namespace: str, name: str, uid: str, *, order: str, since: datetime, reason: Reason

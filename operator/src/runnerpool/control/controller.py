@@ -32,7 +32,8 @@ class Controller:
 
     def oldest_pass(self) -> float | None:
         """When the pool that has waited longest ended its last pass, on the monotonic clock; None without pools."""
-        return min((task.last_pass for task in self._pools.values()), default=None)
+        # Probes ask from a thread of their own, while pools come and go.
+        return min((task.last_pass for task in tuple(self._pools.values())), default=None)
 
     async def stop(self) -> None:
         """End all tasks between two calls; pods are left as they are. Every pass is safe to break off."""
