@@ -1,8 +1,7 @@
-"""The operator's own calls, under the chart's rights, where only a real API server tells what they do."""
+"""The operator's own calls, where only a real API server tells what they do."""
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,8 +23,8 @@ _OTHERS = "example.org/admission"
 
 
 @pytest.fixture
-async def gateway(operator_kubeconfig: Path) -> AsyncIterator[ClusterGateway]:
-    login = await load_login(str(operator_kubeconfig))
+async def gateway(control_plane: ClusterBackend) -> AsyncIterator[ClusterGateway]:
+    login = await load_login(str(control_plane.kubeconfig))
     api = KubeApi(login.configuration, Metrics())
     yield ClusterGateway(api)
     await api.close()
@@ -38,8 +37,12 @@ async def test_only_our_gate_is_taken_off_a_pod_and_only_once_and_from_no_other_
     name = manifest["metadata"]["name"]
     uid = await gateway.create_pod(manifest)
 
-    with pytest.raises(Conflict):
-        await gateway.ungate_pod(restricted_namespace, name, "another")
+    for call in (
+        gateway.ungate_pod(restricted_namespace, name, "another"),
+        gateway.mark_pod(restricted_namespace, name, "another", evictable=True),
+    ):
+        with pytest.raises(Conflict):
+            await call
     assert gates(control_plane, restricted_namespace, name) == [names.SCHEDULING_GATE, _OTHERS]
 
     for _ in range(2):

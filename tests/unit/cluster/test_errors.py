@@ -35,6 +35,12 @@ WHAT = "post /api/v1/namespaces/media/pods"
         ),
         (403, {"message": 'admission webhook "x" denied the request: no'}, Refused, Reason.ADMISSION_FAILED),
         (422, {"message": "spec.containers[0].image: Required value"}, Refused, Reason.INVALID_POD_TEMPLATE),
+        (
+            422,
+            {"message": "field is immutable", "details": {"causes": [{"field": "metadata.uid"}]}},
+            Conflict,
+            Reason.CONFLICT,
+        ),
         (400, {"message": "unknown field"}, Refused, Reason.INVALID_POD_TEMPLATE),
         (
             403,

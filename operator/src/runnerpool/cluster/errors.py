@@ -97,6 +97,7 @@ def error_from_answer(code: int, answer: Mapping[str, Any], what: str) -> Cluste
         what: Verb and object for the message, such as `create pod media/vod-1a2b3-1`.
     """
     text = str(answer.get("message", ""))
+    causes: Sequence[Mapping[str, Any]] = (answer.get("details") or {}).get("causes") or ()
     match code, answer.get("reason"):
         case 404, _:
             return NotFound(Reason.NOT_FOUND, f"{what}: not found")
@@ -104,8 +105,11 @@ def error_from_answer(code: int, answer: Mapping[str, Any], what: str) -> Cluste
             return AlreadyExists(Reason.NAME_TAKEN, f"{what}: the name is taken")
         case 409, _:
             return Conflict(Reason.CONFLICT, f"{what}: it has changed meanwhile")
+        case 422, _ if any(cause.get("field") == "metadata.uid" for cause in causes):
+            # What a patch with another uid gets (1.37), where a PUT or a DELETE would get 409.
+            return Conflict(Reason.CONFLICT, f"{what}: it is another one by now")
         case ((400 | 403 | 422), _):
-            return _refusal(code, text, (answer.get("details") or {}).get("causes") or (), what)
+            return _refusal(code, text, causes, what)
         case _:
             return Unavailable(*_no_use(code, text, what))
 

@@ -100,7 +100,7 @@ class ClusterGateway:
             names.since_annotation(order): format_time(since),
             names.ANNOTATION_DRAIN_REASON: str(reason),
         }
-        # The uid in the body is a precondition: the API server answers 409 if it is another pod by now.
+        # The uid in the body is a precondition: the API server refuses the patch if it is another pod by now.
         patch = {"metadata": {"uid": uid, "annotations": annotations}}
         await self._api.call("PATCH", f"{_pods_path(namespace)}/{name}", body=patch, content_type=MERGE_PATCH)
 
