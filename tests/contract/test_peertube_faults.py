@@ -18,6 +18,7 @@ from peers.peertube.profile import PEERTUBE_6_3, PEERTUBE_8_2, WEB_VIDEO, Server
 from peers.peertube.replay import PUBLIC_URL, Player, sign_in
 from peers.peertube.server import RunningServer, running
 from peers.peertube.simulation import DEFAULT_PASSWORD, Settings
+from peers.plain_http import no_check
 
 JOBS = "/api/v1/runners/jobs"
 PING = "/api/v1/ping"
@@ -43,17 +44,20 @@ class Trouble:
     async def get(self, path: str) -> httpx.Response:
         """An administrator's request, its answer as it came."""
         headers = {"Authorization": f"Bearer {self.player.bearer}", "Host": "video.example.org"}
-        async with httpx.AsyncClient(base_url=self.server.base_url, trust_env=False, timeout=5) as client:
-            return await client.get(path, headers=headers)
+        async with self._client() as client:
+            return await client.get(path, headers=headers, timeout=5)
 
     @contextlib.asynccontextmanager
     async def streamed(self, path: str) -> AsyncIterator[httpx.Response]:
         """An answer that is read as it comes."""
         async with (
-            httpx.AsyncClient(base_url=self.server.base_url, trust_env=False) as client,
+            self._client() as client,
             client.stream("GET", path) as response,
         ):
             yield response
+
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.server.base_url, trust_env=False, verify=no_check())
 
 
 @contextlib.asynccontextmanager

@@ -1,7 +1,6 @@
 """A small client for tests and the demo: what an administrator does, and what only the simulation answers."""
 
 import json
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +12,7 @@ import httpx
 from peers.peertube import views
 from peers.peertube.simulation import DEFAULT_PASSWORD
 from peers.peertube.views import JSON, JobSteps, Output, SimulatedVideo, Statistics
+from peers.plain_http import no_check
 
 __all__ = ["JSON", "JobSteps", "Output", "SimulatedVideo", "SimulationClient", "Statistics"]
 
@@ -29,7 +29,7 @@ class SimulationClient:
 
     def __init__(self, base_url: str, *, password: str = DEFAULT_PASSWORD, timeout: float = 60.0) -> None:
         self._password = password
-        self._http = httpx.Client(base_url=base_url, timeout=timeout, trust_env=False, verify=_no_check())
+        self._http = httpx.Client(base_url=base_url, timeout=timeout, trust_env=False, verify=no_check())
         public_url = self._json("GET", "/simulation/settings")["publicUrl"]
         self._http.headers["Host"] = urlsplit(public_url).netloc
         if base_url.startswith("https:"):
@@ -191,10 +191,3 @@ class SimulationClient:
     def _json(self, method: str, path: str, **arguments: Any) -> JSON:
         document: JSON = json.loads(self._send(method, path, **arguments).content)
         return document
-
-
-def _no_check() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context

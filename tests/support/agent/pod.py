@@ -15,8 +15,11 @@ from typing import Any, Protocol
 
 import httpx
 
+from peers.plain_http import no_check
+
 TOKEN = "ptrt-11111111-2222-4333-8444-555555555555"
 _ROOT = Path(__file__).resolve().parents[3]
+_EVERY_SECONDS = 0.1
 _PORT = re.compile(r"serves on port (\d+)")
 
 
@@ -66,9 +69,10 @@ async def start_anew(arguments: Sequence[str], environment: Mapping[str, str]) -
 class Pod:
     """The running agent: its log, its pages, its end."""
 
-    def __init__(self, home: Path, process: AgentProcess) -> None:
+    def __init__(self, home: Path, process: AgentProcess, http: httpx.AsyncClient) -> None:
         self.home = home
         self.process = process
+        self._http = http
         self.lines: list[str] = []
         self._port: int | None = None
         self._changed = asyncio.Condition()
@@ -104,8 +108,7 @@ class Pod:
     async def get(self, page: str) -> httpx.Response:
         if self._port is None:
             await self.wait_for_line("serves on port")
-        async with httpx.AsyncClient(trust_env=False) as client:
-            return await client.get(f"http://127.0.0.1:{self._port}/{page}")
+        return await self._http.get(f"http://127.0.0.1:{self._port}/{page}")
 
     async def status(self) -> dict[str, Any]:
         answer: dict[str, Any] = (await self.get("status")).json()
@@ -116,7 +119,7 @@ class Pod:
         try:
             async with asyncio.timeout(seconds):
                 while not met(status := await self.status()):  # noqa: ASYNC110 - another process
-                    await asyncio.sleep(0.05)
+                    await asyncio.sleep(_EVERY_SECONDS)
         except TimeoutError:
             raise AssertionError(f"the status never became what was waited for: {status}\n{self.log}") from None
         return status
@@ -169,13 +172,19 @@ async def running_pod(
             *("--runner-command", shlex.join(map(str, runner))),
         ]
         process = await start(arguments, {**os.environ, **(environment or {})})
-        pod = Pod(home, process)
-        reading = asyncio.create_task(pod.read())
-        try:
-            yield pod
-        finally:
-            await _stop(pod)
-            await reading
+        async with _http() as http:
+            pod = Pod(home, process, http)
+            reading = asyncio.create_task(pod.read())
+            try:
+                yield pod
+            finally:
+                await _stop(pod)
+                await reading
+
+
+def _http() -> httpx.AsyncClient:
+    """No connection is kept: an agent that ends would have to wait for it."""
+    return httpx.AsyncClient(trust_env=False, verify=no_check(), limits=httpx.Limits(max_keepalive_connections=0))
 
 
 async def _stop(pod: Pod) -> None:
