@@ -66,7 +66,7 @@ faults: setup testbed ## Fault tests, side by side in namespaces of one API serv
 e2e: setup testbed ## Tests on a real node with real video
 bench: setup testbed ## Benchmarks with bounds
 unit: OPTIONS := --numprocesses=3 --dist=loadfile
-# Half of the time they wait.
+# More at once starve FFmpeg, which runs at the lowest priority.
 contract: OPTIONS := --numprocesses=4 --dist=loadgroup --no-loadscope-reorder
 # They mostly wait: for time limits, for backoffs.
 faults: OPTIONS := --numprocesses=$(SIDE_BY_SIDE) --dist=loadgroup

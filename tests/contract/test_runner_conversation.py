@@ -98,7 +98,7 @@ async def assert_results_are_real(stage: Scene) -> None:
 async def test_a_graceful_shutdown_in_mid_job_goes_as_recorded(stage: Scene, tmp_path: Path) -> None:
     video = await small_video(tmp_path)
     # The first job has to end before the second look; on a busy machine that may take longer than it did there.
-    unhurried = replace(stage.home, switches={"STAND_IN_CLOCK_DIVISOR": "0.5"})
+    unhurried = replace(stage.home, switches={"STAND_IN_CLOCK_DIVISOR": "0.25"})
     async with running_server(unhurried) as runner:
         await runner.wait_for_line(READY)
         await stage.register()
