@@ -72,10 +72,10 @@ contract: OPTIONS := --numprocesses=4 --dist=loadgroup --no-loadscope-reorder
 faults: OPTIONS := --numprocesses=$(SIDE_BY_SIDE) --dist=loadgroup
 # They share a node. A file at a time, in the order of the tests' conftest.
 e2e: OPTIONS := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
-# The figures are what it is for.
-bench: OPTIONS := --capture=no
-# Two control planes, a file at a time.
-cluster: OPTIONS := --numprocesses=2 --dist=loadfile
+# Each of the three that take long waits. The figures are what it is for.
+bench: OPTIONS := --numprocesses=3 --dist=load --maxschedchunk=1 -raP
+# One control plane for all. Some wait: for helm, for operators.
+cluster: OPTIONS := --numprocesses=3 --dist=load --maxschedchunk=1
 # Coverage is judged by the examples that somebody chose: the gates hold by these alone, and tracing doubles the time.
 unit:
 	@echo "==> $@"

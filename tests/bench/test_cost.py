@@ -1,7 +1,7 @@
 """What an operator costs that has nothing to do: ten pools on two servers, measured by kernel, servers and proxy.
 
 For 40 seconds; in the soak for five minutes. On a crowded processor the same work takes more of its time, so nothing
-runs beside.
+runs beside but what waits as well.
 """
 
 import time
@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from support.background import Background
+from support.cluster.local import LocalCluster
 from support.faults.api_request import WRITES
 from support.faults.process_usage import MIB, cpu_seconds, resident_bytes
 from support.faults.server import PeerTubeHere, peertube_here
-from support.faults.shared_cluster import start_for
 from support.faults.stage import FaultStage
 from support.faults.staging import StageOrder, fault_stage
 from support.reliability.case import Case
@@ -35,9 +35,9 @@ _SETTLED_SECONDS = 15.0
 
 
 @pytest.fixture
-def stage(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[FaultStage]:
+def stage(control_plane: LocalCluster, tmp_path: Path) -> Iterator[FaultStage]:
     order = StageOrder(operator={"poll-period-seconds": 5}, program=INSTALLED, clock_divisor=1)
-    with fault_stage(start_for(pytestconfig), tmp_path, order) as made:
+    with fault_stage(control_plane, tmp_path, order) as made:
         yield made
 
 

@@ -1,6 +1,5 @@
 """From a job in the queue of an empty pool to its pod: no longer than the poll period and one second."""
 
-import json
 import statistics
 import time
 from collections.abc import Iterator
@@ -12,13 +11,12 @@ import pytest
 
 from support.cluster.backends import ClusterBackend
 from support.stage import pools
-from support.stage.kube import PodWatch, pod_watch
+from support.stage.kube import KubeReader, PodWatch, kube_reader, pod_watch
 from support.stage.operator import create_restricted_namespace
 from support.stage.operator_process import INSTALLED, OperatorOrder, OperatorProcess
 from support.stage.operatorlog import complaints_of
 from support.stage.peertube import PeerTube, running_peertube
-from support.stage.pools import WEB_VIDEO, PoolOrder
-from support.stage.rights import operator_kubeconfig as install_rights
+from support.stage.pools import POOL_PATH, WEB_VIDEO, PoolOrder
 from support.stage.waiting import until
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(400)]
@@ -34,12 +32,7 @@ class Ground:
     namespace: str
     server: PeerTube
     watch: PodWatch
-
-
-@pytest.fixture(scope="module")
-def operator_kubeconfig(control_plane: ClusterBackend) -> Path:
-    """The rights that the chart gives to the operator."""
-    return install_rights(control_plane)
+    reader: KubeReader
 
 
 @pytest.mark.parametrize("period", [5, 2])
@@ -48,7 +41,7 @@ def test_a_job_for_an_empty_pool_has_its_pod_within_the_poll_period_and_a_second
 ) -> None:
     with ExitStack() as stack:
         ground = stack.enter_context(_ground(control_plane, tmp_path, f"bench-{period}"))
-        operator = stack.enter_context(_operator(operator_kubeconfig, tmp_path, period))
+        operator = stack.enter_context(_operator(operator_kubeconfig, tmp_path, ground.namespace, period))
         _wait_for_pool(ground)
         # The phases of the polling at which jobs come are spread evenly.
         latencies = [_try(ground, period, phase=number / TRIES) for number in range(TRIES)]
@@ -61,20 +54,25 @@ def test_a_job_for_an_empty_pool_has_its_pod_within_the_poll_period_and_a_second
 @contextmanager
 def _ground(cluster: ClusterBackend, directory: Path, namespace: str) -> Iterator[Ground]:
     create_restricted_namespace(cluster, namespace)
-    with running_peertube(LOOPBACK, directory) as server, pod_watch(cluster, namespace) as watch:
+    with (
+        running_peertube(LOOPBACK, directory) as server,
+        pod_watch(cluster, namespace) as watch,
+        kube_reader(cluster) as reader,
+    ):
         order = PoolOrder(
             server_url=server.url, password=server.password, job_types=(WEB_VIDEO,), max_replicas=1, idle_seconds=0
         )
         pools.apply(cluster, namespace, order)
-        yield Ground(cluster=cluster, namespace=namespace, server=server, watch=watch)
+        yield Ground(cluster=cluster, namespace=namespace, server=server, watch=watch, reader=reader)
 
 
 @contextmanager
-def _operator(kubeconfig: Path, directory: Path, period: int) -> Iterator[OperatorProcess]:
+def _operator(kubeconfig: Path, directory: Path, namespace: str, period: int) -> Iterator[OperatorProcess]:
     options = {"poll-period-seconds": period}
-    operator = OperatorProcess(
-        OperatorOrder(kubeconfig=kubeconfig, directory=directory, options=options, program=INSTALLED)
+    order = OperatorOrder(
+        kubeconfig=kubeconfig, directory=directory, namespaces=(namespace,), options=options, program=INSTALLED
     )
+    operator = OperatorProcess(order)
     operator.start()
     try:
         yield operator
@@ -104,6 +102,7 @@ def _empty(ground: Ground) -> bool:
     """No pod, no row, and no job in the queue as the operator has read it: the next pod is for the next job."""
     if ground.watch.pods() or ground.server.client.runners():
         return False
-    shown = ground.cluster.kubectl("get", "trp/vod", f"--namespace={ground.namespace}", "--output=json")
-    status = json.loads(shown.stdout)["status"]
+    pool = ground.reader.find(POOL_PATH.format(namespace=ground.namespace, name="vod"))
+    assert pool is not None
+    status = pool["status"]
     return int(status["queue"]["pending"]) == 0 and int(status["desiredReplicas"]) == 0

@@ -1,36 +1,32 @@
 import os
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
+import httpx
 import pytest
 
 from support.cluster.backends import ClusterBackend
 from support.cluster.errors import ClusterError
-from support.cluster.processes import wait_until
+from support.ordering import longest_first
 from support.prometheus.debian import programs
-from support.stage.pools import POOL_KIND
-from support.stage.rights import operator_kubeconfig as install_rights
+from support.stage import shared_plane
+from support.stage.kube import kube_http
+
+
+def pytest_configure_node(node: Any) -> None:
+    shared_plane.start_before(node)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    longest_first(items)
 
 
 @pytest.fixture(scope="session")
-def _chart(control_plane: ClusterBackend) -> Path:
-    """The chart, once for all tests on this cluster: the CRD and the operator's rights."""
-    return install_rights(control_plane)
-
-
-@pytest.fixture(scope="session")
-def resource(control_plane: ClusterBackend, _chart: Path) -> None:
-    """The CRD, as the chart brings it; the chart's copy is held to the original."""
-    wait_until(
-        lambda: control_plane.kubectl("get", POOL_KIND, check=False).returncode == 0,
-        "the new resource",
-        timeout_seconds=15,
-    )
-
-
-@pytest.fixture(scope="session")
-def operator_kubeconfig(_chart: Path) -> Path:
-    """The rights that the chart gives to the operator, and no others; the CRD is installed with them."""
-    return _chart
+def api(control_plane: ClusterBackend) -> Iterator[httpx.Client]:
+    """The API server's plain HTTP: a request takes a tenth of what kubectl takes."""
+    with kube_http(control_plane) as http:
+        yield http
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 The same without a cluster, where the schema alone judges: tests/unit/api/test_crd_agreement.py.
 """
 
-from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -15,22 +14,14 @@ from hypothesis import strategies as st
 from runnerpool.api import names, quantity
 from runnerpool.api.parsing import SpecInvalid, parse_pool
 from support.builders import pool_body, spec_body
-from support.cluster.backends import ClusterBackend
 from support.crd import schema_of, with_defaults
 from support.crd_strategies import JUNK, PASSED_ON, places, put, specs
-from support.stage.kube import kube_http
 
-pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("resource"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
 _POOLS = f"/apis/{names.API_VERSION}/namespaces/default/{names.PLURAL}"
 # Each example is one request; a shared fixture is fine, as nothing is stored.
 _SAMPLE = settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
-
-
-@pytest.fixture(scope="module")
-def api(control_plane: ClusterBackend) -> Iterator[httpx.Client]:
-    with kube_http(control_plane) as http:
-        yield http
 
 
 def dry_run(api: httpx.Client, spec: dict[str, Any]) -> httpx.Response:

@@ -29,7 +29,9 @@ def second_cluster() -> Iterator[LocalCluster]:
     cluster.down()
 
 
-def test_a_control_plane_stops_without_remains(second_cluster: LocalCluster) -> None:
+def test_a_second_control_plane_knows_nothing_of_the_first_and_stops_without_remains(
+    control_plane: ClusterBackend, second_cluster: LocalCluster, namespace: str
+) -> None:
     second_cluster.up()
     processes = list(second_cluster.instance.processes)
     assert [process.name for process in processes] == [
@@ -38,20 +40,14 @@ def test_a_control_plane_stops_without_remains(second_cluster: LocalCluster) -> 
         "kube-controller-manager",
         "kube-scheduler",
     ]
+    assert control_plane.kubectl("get", "namespace", namespace).returncode == 0
+    assert second_cluster.kubectl("get", "namespace", namespace, check=False).returncode == 1
 
     directory = second_cluster.instance.directory
     second_cluster.down()
     assert not any(process.alive for process in processes)
     assert [entry.name for entry in directory.iterdir()] == ["log"]
     assert instances.find(second_cluster.name) is None
-
-
-def test_two_control_planes_stand_at_once_and_know_nothing_of_each_other(
-    control_plane: ClusterBackend, second_cluster: LocalCluster, namespace: str
-) -> None:
-    second_cluster.up()
-    assert control_plane.kubectl("get", "namespace", namespace).returncode == 0
-    assert second_cluster.kubectl("get", "namespace", namespace, check=False).returncode == 1
 
 
 def test_kwok_nodes_stay_ready_and_play_no_pods_but_those_that_ask_for_it() -> None:

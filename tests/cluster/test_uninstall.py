@@ -23,7 +23,7 @@ from support.reliability.case import Case
 from support.stage.pools import POOL_KIND
 from support.stage.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300), pytest.mark.usefixtures("resource")]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 RELEASE = "guarded"
 JOB = "guarded-runnerpool-uninstall-needs-no-pools"

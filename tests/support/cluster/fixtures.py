@@ -59,16 +59,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def control_plane() -> Iterator[ClusterBackend]:
-    """API server, controller manager and scheduler, no node: pods stay Pending unless the test plays their life."""
-    refuse_unfit_machine(node=False)
-    cluster = LocalCluster()
-    cluster.up()
-    yield cluster
-    cluster.down()
-
-
-@pytest.fixture(scope="session")
 def node_cluster(pytestconfig: pytest.Config) -> Iterator[ClusterBackend]:
     """A cluster with a real node, on which pods run. When a local one stops, the machine must be as it was."""
     refuse_unfit_machine(node=True)

@@ -10,6 +10,7 @@ import pytest
 from support.cluster import requirements
 from support.cluster.backends import ClusterBackend
 from support.cluster.fixtures import shared_node
+from support.cluster.local import LocalCluster
 from support.observer.observer import Observer
 from support.observer.records import text_of
 from support.stage import images
@@ -17,6 +18,7 @@ from support.stage.images import Images
 from support.stage.kube import KubeReader, kube_reader
 from support.stage.operator import Operator
 from support.stage.operatorlog import complaints_of
+from support.stage.shared_plane import SharedPlane, plane_of
 from support.stage.site import Site, site
 
 SiteMaker = Callable[..., Site]
@@ -33,6 +35,24 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     capture = session.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         images.build(images.stand_in())
+
+
+@pytest.fixture(scope="session")
+def plane(pytestconfig: pytest.Config) -> SharedPlane:
+    """The control plane that all processes of the run share."""
+    return plane_of(pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def control_plane(plane: SharedPlane) -> LocalCluster:
+    """API server, controller manager and scheduler, no node: pods stay Pending unless the test plays their life."""
+    return LocalCluster(name=plane.name)
+
+
+@pytest.fixture(scope="session")
+def operator_kubeconfig(plane: SharedPlane) -> Path:
+    """The rights that the chart gives to the operator, and no others; the CRD is installed with them."""
+    return Path(plane.kubeconfig)
 
 
 @pytest.fixture(scope="session")
