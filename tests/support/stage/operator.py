@@ -16,6 +16,7 @@ RELEASE = helm.RELEASE
 NAMESPACE = helm.NAMESPACE
 _INSTALL_SECONDS = 90
 _RESTART_SECONDS = 60
+_KNOWN_SECONDS = 30
 _LOG_LINES = 30
 _SELECTOR = "--selector=app.kubernetes.io/name=runnerpool"
 
@@ -29,7 +30,7 @@ class Operator:
         self._followers: list[subprocess.Popen[str]] = []
 
     def install(self, operator_image: str, runner_image: str) -> None:
-        """`helm install` and wait until it is ready.
+        """`helm install` and wait until it is ready, and kubectl knows its resource by its short name.
 
         Raises:
             StageError: it did not become ready; the message ends with what its pods tell.
@@ -40,6 +41,8 @@ class Operator:
             self._helm(*arguments, stdin=json.dumps(values(operator_image, runner_image)))
         except helm.HelmError as error:
             raise StageError(f"{error}\n{self.describe()}") from error
+        # Unlike `get`, `explain` believes what kubectl discovered before, when there was no such resource.
+        until(self._kubectl_knows_pools, "kubectl knowing pools", seconds=_KNOWN_SECONDS)
         self.follow()
 
     def describe(self) -> str:
@@ -106,6 +109,9 @@ class Operator:
             with path.open("w") as file:
                 arguments = ("logs", "--follow", f"--namespace={NAMESPACE}", name)
                 self._followers.append(kubectl_process(self.cluster, *arguments, output=file.fileno()))
+
+    def _kubectl_knows_pools(self) -> bool:
+        return self.cluster.kubectl("get", "trp", "--all-namespaces", check=False).returncode == 0
 
     def _kubectl(self, *arguments: str, check: bool = True) -> str:
         return self.cluster.kubectl(*arguments, f"--namespace={NAMESPACE}", check=check).stdout
