@@ -63,7 +63,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     try:
         return (yield)
     finally:
-        if shared and (nextitem is None or nextitem.path != item.path):
+        if shared and (nextitem is None or nextitem.path != item.path or _alone(nextitem) != _alone(item)):
             item.config.stash[_TURN].close()
             del item.config.stash[_TURN]
 

@@ -17,7 +17,7 @@ from support.cluster.backends import ClusterBackend
 from support.cluster.errors import ClusterError
 from support.cluster.processes import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = pytest.mark.e2e
 
 Run = Callable[..., None]
 
@@ -103,6 +103,7 @@ def host_server(node_cluster: ClusterBackend) -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.alone  # a figure, which others would make worse
 def test_a_pod_from_a_present_image_runs_within_five_seconds(
     node_cluster: ClusterBackend, namespace: str, run_pod: Run
 ) -> None:
@@ -175,6 +176,7 @@ def test_a_pod_over_its_memory_limit_is_killed_for_it(
     assert pod_status("greedy")["containerStatuses"][0]["state"]["terminated"]["reason"] == "OOMKilled"
 
 
+@pytest.mark.alone  # meanwhile no new pod of others could start
 def test_a_drained_node_evicts_the_pod_with_sigterm(
     node_cluster: ClusterBackend, namespace: str, run_pod: Run, tmp_path: Path
 ) -> None:
@@ -264,6 +266,7 @@ def context(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.alone  # a figure, as above
 @pytest.mark.timeout(_BUILD_SECONDS)
 def test_an_image_is_built_once_loaded_once_and_run(
     node_cluster: ClusterBackend, namespace: str, context: Path

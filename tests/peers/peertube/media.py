@@ -42,10 +42,10 @@ async def make_still(path: Path) -> None:
     await _make(path, "-f", "lavfi", "-i", "color=c=gray:s=1280x720", "-frames:v", "1")
 
 
-async def make_sample(path: Path, *, seconds: float, height: int) -> None:
+async def make_sample(path: Path, *, seconds: float, height: int, fps: int = 25) -> None:
     """A small real video with sound."""
     width = height * 16 // 9 // 2 * 2
-    picture = f"testsrc2=size={width}x{height}:rate=25:duration={seconds}"
+    picture = f"testsrc2=size={width}x{height}:rate={fps}:duration={seconds}"
     sound = f"sine=frequency=440:duration={seconds}"
     codecs = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac")
     await _make(path, "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound, *codecs)

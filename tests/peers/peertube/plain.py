@@ -14,8 +14,6 @@ from peers.peertube.profile import AUDIO_MERGE, HLS, LIVE, STORYBOARD, STUDIO, T
 from peers.peertube.records import JSON, Job, MediaInfo, Video
 from peers.peertube.simulation import Simulation
 
-FPS = 25
-
 
 class OrderError(ValueError):
     """An order for plain jobs that cannot be met; the message says why."""
@@ -29,7 +27,7 @@ class Order:
         priority: None takes the type's own figure.
         video: UUID of the video they belong to; None makes a new one for all of them.
         parent: UUID of the job that they wait for.
-        file: Give a new video a real file of that many `seconds` and that `resolution`; else downloads are 404.
+        file: Give a new video a real file of that many `seconds`, that `resolution` and `fps`; else downloads are 404.
         tasks: For a studio job; None cuts the second second out.
     """
 
@@ -41,6 +39,7 @@ class Order:
     file: bool = False
     seconds: float = 2.0
     resolution: int = 240
+    fps: int = 25
     tasks: list[JSON] | None = None
 
     @classmethod
@@ -91,7 +90,7 @@ async def _video(simulation: Simulation, order: Order) -> Video:
     video = simulation.library.add(f"plain {order.type}", counted=order.type == LIVE)
     if order.file:
         path = simulation.incoming_directory / f"{video.uuid}.mp4"
-        await make_sample(path, seconds=order.seconds, height=order.resolution)
+        await make_sample(path, seconds=order.seconds, height=order.resolution, fps=order.fps)
         await simulation.library.set_source(video, path, await probe(path))
     return video
 
@@ -113,7 +112,7 @@ def _draft(simulation: Simulation, order: Order, video: Video) -> JobDraft:
 def _assumed(order: Order) -> MediaInfo:
     width = order.resolution * 16 // 9
     return MediaInfo(
-        duration=order.seconds, width=width, height=order.resolution, fps=FPS, has_video=True, has_audio=True
+        duration=order.seconds, width=width, height=order.resolution, fps=order.fps, has_video=True, has_audio=True
     )
 
 
@@ -128,7 +127,7 @@ def _priority(simulation: Simulation, order: Order, uploads: int) -> int:
 
 def _payload(order: Order, urls: Urls, host: str) -> Callable[[str], JSON]:
     """A function from job UUID to payload."""
-    output: JSON = {"fps": FPS, "resolution": order.resolution}
+    output: JSON = {"fps": order.fps, "resolution": order.resolution}
 
     def video_input(job: str) -> JSON:
         return {"videoFileUrl": urls.video(job), "separatedAudioFileUrl": []}
@@ -151,7 +150,7 @@ def _payload(order: Order, urls: Urls, host: str) -> Callable[[str], JSON]:
         return {"input": {"videoFileUrl": urls.video(job)}, "output": {}}
 
     def live(_job: str) -> JSON:
-        encoded = [{"fps": FPS, "resolution": order.resolution}, {"fps": 0, "resolution": 0}]
+        encoded = [{"fps": order.fps, "resolution": order.resolution}, {"fps": 0, "resolution": 0}]
         address = f"rtmp://{host.partition(':')[0]}:1935/live/{urls.video_uuid}"
         return {
             "input": {"rtmpUrl": address},
