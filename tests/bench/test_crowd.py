@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from support.faults.own_plane import own_cluster
 from support.faults.process_usage import MIB, cpu_seconds, resident_bytes
-from support.faults.shared_cluster import start_for
 from support.faults.stage import FaultStage, is_ready
 from support.faults.staging import StageOrder, fault_stage
 from support.reliability.case import Case
@@ -21,6 +21,7 @@ from support.stage.samples import total
 
 POOLS, PODS_A_POOL = 200, 25
 
+_NODES = 3
 _MADE_SECONDS = 1800.0
 _MEASURED_SECONDS = 120.0
 _MOST_BYTES = 256 * MIB
@@ -33,7 +34,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(_MADE_SECONDS + 600)]
 
 
 @pytest.fixture
-def stage(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[FaultStage]:
+def stage(tmp_path: Path) -> Iterator[FaultStage]:
     order = StageOrder(
         operator={"poll-period-seconds": 5},
         program=INSTALLED,
@@ -42,7 +43,7 @@ def stage(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[FaultStage]:
         proxied=False,
         played=False,
     )
-    with fault_stage(start_for(pytestconfig), tmp_path, order) as made:
+    with own_cluster(_NODES) as cluster, fault_stage(cluster, tmp_path, order) as made:
         yield made
         logs = made.operator.logs()
     assert complaints_of(logs, made.canaries) == []

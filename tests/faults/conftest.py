@@ -7,28 +7,21 @@ from typing import Any
 
 import pytest
 
-from support.cluster import requirements
-from support.cluster.errors import ClusterError
 from support.cluster.fixtures import refuse_unfit_machine
 from support.cluster.local import LocalCluster
-from support.faults import shared_cluster as shared
-from support.faults.own_plane import OwnPlane
+from support.faults.own_plane import OwnPlane, own_cluster
 from support.faults.stage import FaultStage
 from support.faults.staging import StageMaker, StageOrder, fault_stage
 from support.ordering import longest_first
+from support.stage import shared_plane
 from support.stage.operatorlog import complaints_of
+from support.stage.shared_plane import SharedPlane, plane_of
 
-_WORKER_INPUT = "shared_cluster"
+_NODES = 3
 
 
 def pytest_configure_node(node: Any) -> None:
-    """Start the control plane in the process that hands tests out: it outlives every worker, as the cluster must."""
-    if node.config.option.collectonly or requirements.unmet(node=False):
-        return
-    try:
-        node.workerinput[_WORKER_INPUT] = shared.start_for(node.config).name
-    except ClusterError as error:
-        raise pytest.UsageError(str(error)) from error
+    shared_plane.start_before(node, kwok_nodes=_NODES)
 
 
 @pytest.hookimpl(trylast=True)
@@ -37,33 +30,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_cluster(pytestconfig: pytest.Config) -> LocalCluster:
-    """The run's one control plane, with three KWOK nodes and our CRD."""
-    refuse_unfit_machine(node=False)
-    name = getattr(pytestconfig, "workerinput", {}).get(_WORKER_INPUT)
-    return LocalCluster(name=name) if name else shared.start_for(pytestconfig)
+def plane(pytestconfig: pytest.Config) -> SharedPlane:
+    """The run's one control plane, with KWOK nodes."""
+    return plane_of(pytestconfig, kwok_nodes=_NODES)
 
 
 @pytest.fixture(scope="module")
-def own_plane(shared_cluster: LocalCluster) -> Iterator[OwnPlane]:
+def own_plane() -> Iterator[OwnPlane]:
     """A control plane of a file's own, to be broken and mended: `new_stage(cluster=own_plane.cluster)`."""
-    cluster = LocalCluster(kwok_nodes=1)
-    cluster.up()
-    try:
-        shared.install_resource(cluster)
+    refuse_unfit_machine(node=False)
+    with own_cluster() as cluster:
         yield OwnPlane(cluster)
-    finally:
-        cluster.down()
 
 
 @pytest.fixture
-def new_stage(shared_cluster: LocalCluster, tmp_path: Path) -> Iterator[StageMaker]:
+def new_stage(control_plane: LocalCluster, tmp_path: Path) -> Iterator[StageMaker]:
     """Makes stages, given the fields of `StageOrder`; afterwards their operators' logs are scanned."""
     made: list[FaultStage] = []
     with ExitStack() as stack:
 
         def make(**order: Any) -> FaultStage:
-            made.append(stack.enter_context(fault_stage(shared_cluster, tmp_path, StageOrder(**order))))
+            made.append(stack.enter_context(fault_stage(control_plane, tmp_path, StageOrder(**order))))
             return made[-1]
 
         yield make

@@ -6,8 +6,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from support.faults.api_request import POD_CREATES
-from support.faults.own_plane import ETCD, OwnPlane
-from support.faults.shared_cluster import install_resource
+from support.faults.own_plane import ETCD, OwnPlane, install_resource
 from support.faults.stage import FaultStage
 from support.faults.staging import StageMaker
 from support.faults.workers import at_work

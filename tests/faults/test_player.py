@@ -97,10 +97,10 @@ def pod_manifest(grace: int = GRACE_SECONDS) -> Json:
 
 
 @pytest.fixture
-def theatre(shared_cluster: LocalCluster, tmp_path: Path) -> Iterator[Theatre]:
-    plane = shared_cluster.control_plane
+def theatre(control_plane: LocalCluster, tmp_path: Path) -> Iterator[Theatre]:
+    plane = control_plane.control_plane
     with (
-        temporary_namespace(shared_cluster) as namespace,
+        temporary_namespace(control_plane) as namespace,
         Background() as background,
         peertube_here(background, tmp_path, clock_divisor=10) as server,
         plane.http() as http,

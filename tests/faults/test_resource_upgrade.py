@@ -4,8 +4,7 @@ import pytest
 
 from support.cluster.errors import ClusterError
 from support.faults.older_resource import LOOSER, older_resource
-from support.faults.own_plane import OwnPlane
-from support.faults.shared_cluster import install_resource
+from support.faults.own_plane import OwnPlane, install_resource
 from support.faults.stage import FaultStage
 from support.faults.staging import StageMaker
 from support.reliability.case import Case

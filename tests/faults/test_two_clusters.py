@@ -7,8 +7,8 @@ import pytest
 
 from support.cluster.local import LocalCluster
 from support.faults.departure import await_gone, delete, told_to_drain
+from support.faults.own_plane import own_cluster
 from support.faults.script import FOREVER, Script
-from support.faults.shared_cluster import install_resource
 from support.faults.stage import FaultStage
 from support.faults.staging import StageMaker
 from support.faults.workers import Workers
@@ -25,13 +25,8 @@ _EACH = 2
 
 @pytest.fixture
 def second_cluster() -> Iterator[LocalCluster]:
-    cluster = LocalCluster(kwok_nodes=1)
-    try:
-        cluster.up()
-        install_resource(cluster)
+    with own_cluster() as cluster:
         yield cluster
-    finally:
-        cluster.down()
 
 
 @pytest.mark.fault("R80")

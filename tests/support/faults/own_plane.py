@@ -1,4 +1,4 @@
-"""What breaks a whole control plane, for files of tests that have one of their own: the shared one is everybody's."""
+"""A control plane of its own for a file of tests, and what breaks it: the shared one is everybody's."""
 
 import os
 import signal
@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from support.cluster.local import LocalCluster
-from support.cluster.processes import ProcessIdentity, stop
+from support.cluster.processes import ProcessIdentity, stop, wait_until
 from support.observer import etcd
+from support.packaging.paths import CRD
+from support.stage.pools import POOL_KIND
 
 API_SERVER = "kube-apiserver"
 ETCD = "etcd"
@@ -57,3 +59,24 @@ class OwnPlane:
     def _process(self, name: str) -> ProcessIdentity:
         """The one that runs now, of all that were started under this name."""
         return [process for process in self.cluster.instance.processes if process.name == name][-1]
+
+
+@contextmanager
+def own_cluster(kwok_nodes: int = 1) -> Iterator[LocalCluster]:
+    """A control plane with KWOK nodes and our CRD for as long as the block runs."""
+    cluster = LocalCluster(kwok_nodes=kwok_nodes)
+    cluster.up()
+    try:
+        install_resource(cluster)
+        yield cluster
+    finally:
+        cluster.down()
+
+
+def install_resource(cluster: LocalCluster, text: str | None = None) -> None:
+    """Our CRD, or another text of it; returns when it is served."""
+    cluster.kubectl("apply", "--server-side", "--filename=-", stdin=text or CRD.read_text())
+    # `kubectl wait` fails on a CRD whose status nobody has written yet.
+    wait_until(
+        lambda: cluster.kubectl("get", POOL_KIND, check=False).returncode == 0, "the new resource", timeout_seconds=30
+    )

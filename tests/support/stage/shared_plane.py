@@ -18,7 +18,7 @@ from support.stage.rights import operator_kubeconfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedPlane:
-    """What a process needs to know that is to use it. It has no node, and the chart is installed: CRD and rights.
+    """What a process needs to know that is to use it. It has no real node, and the chart is installed: CRD and rights.
 
     Attributes:
         name: of the cluster.
@@ -35,8 +35,12 @@ _PLANE = pytest.StashKey[SharedPlane]()
 _WORKER_INPUT = "shared_plane"
 
 
-def start_before(node: Any) -> None:
+def start_before(node: Any, *, kwok_nodes: int = 0) -> None:
     """For the hook `pytest_configure_node`: start it before the xdist worker `node`, and tell that worker of it.
+
+    Args:
+        node: the worker.
+        kwok_nodes: how many nodes without a kubelet it has.
 
     Raises:
         UsageError: it cannot be built or started.
@@ -44,25 +48,25 @@ def start_before(node: Any) -> None:
     if node.config.option.collectonly or requirements.unmet(node=False):
         return
     try:
-        node.workerinput[_WORKER_INPUT] = asdict(_started(node.config))
+        node.workerinput[_WORKER_INPUT] = asdict(_started(node.config, kwok_nodes))
     except ClusterError as error:
         raise pytest.UsageError(str(error)) from error
 
 
-def plane_of(config: pytest.Config) -> SharedPlane:
-    """The run's plane; started now if this process is on its own."""
+def plane_of(config: pytest.Config, *, kwok_nodes: int = 0) -> SharedPlane:
+    """The run's plane; started now, with so many KWOK nodes, if this process is on its own."""
     refuse_unfit_machine(node=False)
     told = getattr(config, "workerinput", {}).get(_WORKER_INPUT)
-    return SharedPlane(**told) if told else _started(config)
+    return SharedPlane(**told) if told else _started(config, kwok_nodes)
 
 
-def _started(config: pytest.Config) -> SharedPlane:
+def _started(config: pytest.Config, kwok_nodes: int) -> SharedPlane:
     """It is taken down when the run ends."""
     found = config.stash.get(_PLANE, None)
     if found is not None:
         return found
     prepare(node=False)
-    cluster = LocalCluster()
+    cluster = LocalCluster(kwok_nodes=kwok_nodes)
     config.add_cleanup(cluster.down)
     begin = time.monotonic()
     cluster.up()
