@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 # Levels of test that `make test` runs, in this order: the cheap ones first.
 LEVELS := unit contract cluster faults e2e bench
 # Fault tests at a time.
-SIDE_BY_SIDE := 8
+SIDE_BY_SIDE := 10
 export PYTHONPATH := tests
 # Tests start hundreds of Python processes: with bytecode kept, an operator is up in 1.2 s instead of 3.5 s.
 unexport PYTHONDONTWRITEBYTECODE

@@ -21,6 +21,10 @@ class OwnPlane:
     def __init__(self, cluster: LocalCluster) -> None:
         self.cluster = cluster
 
+    @property
+    def api_server_runs(self) -> bool:
+        return self._process(API_SERVER).alive
+
     def kill_api_server(self) -> None:
         """With SIGKILL, from any thread; `without_api_server` clears it away and starts it again."""
         os.kill(self._process(API_SERVER).pid, signal.SIGKILL)
