@@ -32,23 +32,6 @@ async def test_after_a_refusal_one_creation_is_tried_and_not_all(stage):
     assert stage.rows == []
 
 
-async def test_a_refused_creation_that_nobody_needs_any_more_is_tried_and_told_no_more(stage):
-    stage.link.set(**with_jobs(3))
-    stage.cluster.refuse["create_pod"] = QUOTA
-    await stage.make_pass()
-    stage.link.set(pending=(), pending_total=0)
-
-    stage.clock.advance(20)
-    await stage.make_pass()
-
-    assert stage.cluster.calls.count("create_pod") == 3
-    assert stage.cluster.condition("Ready")["status"] == "True"
-    stage.link.set(**with_jobs(1))
-    del stage.cluster.refuse["create_pod"]
-    await stage.settle()
-    assert stage.pods == [stage.pod(1)]
-
-
 async def test_the_first_creation_that_works_lets_the_others_follow(stage):
     stage.link.set(**with_jobs(3))
     stage.cluster.refuse["create_pod"] = QUOTA

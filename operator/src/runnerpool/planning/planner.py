@@ -114,7 +114,7 @@ def _at_work(snapshot: PoolSnapshot, census: Census) -> _Course:
             complete_gated(snapshot, kept.gated),
             scale_up(snapshot, census, kept, sizing.desired),
             remove_ended(snapshot, census),
-            unregister_ghosts(snapshot, promised=promises_to_keep(snapshot, census, kept, sizing.desired)),
+            unregister_ghosts(snapshot, promised=promises_to_keep(snapshot, census)),
             Part(due=state_due(snapshot, census, rollout)),
         )
     )

@@ -26,7 +26,7 @@ def scale_up(snapshot: PoolSnapshot, before: Census, kept: Census, desired: int)
     """
     if not may_create(snapshot):
         return Part()
-    due = promises_to_keep(snapshot, before, kept, desired)
+    due = promises_to_keep(snapshot, before)
     count = _missing(snapshot, before, kept, desired)
     if not due and count <= 0:
         return Part()
@@ -42,28 +42,21 @@ def may_create(snapshot: PoolSnapshot) -> bool:
     return bool(snapshot.template_hash) and (best_effort or snapshot.facts is not None)
 
 
-def promises_to_keep(snapshot: PoolSnapshot, before: Census, kept: Census, desired: int) -> tuple[int, ...]:
-    """The promised ordinals that are needed, and that the cap has room for. The others wait: none is ever dropped.
+def promises_to_keep(snapshot: PoolSnapshot, census: Census) -> tuple[int, ...]:
+    """The promised ordinals that the cap has room for. The others wait: a promise is never dropped.
 
-    Somebody may be creating the pod of a promise at this moment; a promise accounts for it as long as it stands. While
-    the present settings are not proven, or what is made fails again, a promise is kept for the first pod only.
-
-    Args:
-        snapshot: What is known.
-        before: As for `scale_up`.
-        kept: As for `scale_up`.
-        desired: The target.
+    Somebody may be creating the pod of a promise at this moment; a promise that is kept accounts for it. While the
+    present settings are not proven, or what is made fails again, a promise is kept for the first pod only.
     """
     if not may_create(snapshot):
         return ()
-    kinds = generations(snapshot, before)
-    staying = len(kept.takers) - len(generations(snapshot, kept).replaceable)
-    room = min(desired - staying, creation_cap(snapshot, kinds) - len(before.takers))
+    kinds = generations(snapshot, census)
+    room = creation_cap(snapshot, kinds) - len(census.takers)
     if kinds.unproven:
         room = min(room, 1 - len(kinds.present))
     if in_a_row(snapshot.failures):
-        room = min(room, 1 - (before.coming - len(before.promised)))
-    return before.promised[: max(0, room)]
+        room = min(room, 1 - (census.coming - len(census.promised)))
+    return census.promised[: max(0, room)]
 
 
 def creation_cap(snapshot: PoolSnapshot, kinds: Generations) -> int:
