@@ -200,6 +200,15 @@ async def test_a_release_that_fails_is_told_and_takes_no_longer_than_a_call(
     assert "could not be given back" in caplog.text
 
 
+async def test_a_renewal_that_still_arrives_when_it_was_broken_off_does_not_keep_the_lease(leases: FakeLeases) -> None:
+    leader, _ = candidate(leases)
+    await leader.campaign()
+    assert leases.holder is not None
+    leases.steal(leases.holder)
+    await leader.release()
+    assert leases.holder == ""
+
+
 async def test_what_another_holds_is_not_given_back(leases: FakeLeases) -> None:
     leader, way = candidate(leases)
     await leader.campaign()

@@ -160,13 +160,22 @@ class Leader:
             return
         try:
             async with asyncio.timeout(self._times.request):
-                held = self._held or await self._read_ours()
-                if held is not None:
-                    await self._leases.replace(held, self._terms(held, holder=""))
+                await self._give_back()
         except (ClusterError, TimeoutError, LeadershipLost) as error:
             _log.warning("the Lease %s could not be given back (%s); it ends by itself", self._leases, _cause(error))
         else:
             _log.info("the Lease %s is given back", self._leases)
+
+    async def _give_back(self) -> None:
+        """A renewal of ours that was broken off may still arrive between a reading and this."""
+        held = self._held or await self._read_ours()
+        while held is not None:
+            try:
+                await self._leases.replace(held, self._terms(held, holder=""))
+            except Conflict:
+                held = await self._read_ours()
+            else:
+                return
 
     async def _try_to_take(self) -> bool:
         async with asyncio.timeout(self._times.request):
