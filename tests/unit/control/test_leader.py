@@ -161,6 +161,14 @@ async def _leads_within(leader: Leader, seconds: float) -> bool:
     return True
 
 
+async def test_the_lease_of_a_leader_that_died_is_taken_in_the_moment_when_it_ends(leases: FakeLeases) -> None:
+    leader, _ = candidate(leases)
+    standby, _ = candidate(leases, "b")
+    await leader.campaign()
+    await asyncio.sleep(1.5)
+    assert await led_at(standby) == 1.5 + LEASE
+
+
 async def test_a_lease_given_back_is_taken_at_the_next_look(leases: FakeLeases) -> None:
     leader, _ = candidate(leases)
     standby, _ = candidate(leases, "b")

@@ -128,7 +128,7 @@ class Leader:
                 self.trouble = None
                 if taken:
                     return
-            await asyncio.sleep(self._times.retry)
+            await asyncio.sleep(self._until_next_look())
 
     async def keep(self) -> None:
         """Renew for ever.
@@ -195,17 +195,25 @@ class Leader:
 
     def _may_take(self, found: Lease | None) -> bool:
         """It is nobody's, or our own of an earlier life, or has not changed for so long as it says."""
-        now = self._steady()
         if found is not None and found != self._seen:
-            self._seen, self._seen_at = found, now
+            self._seen, self._seen_at = found, self._steady()
         terms = self._seen.terms if self._seen is not None else None
         if terms is None or terms.holder in {"", self._identity}:
             return True
         # Also of a Lease that somebody has deleted: its holder does not know that yet.
-        if now - self._seen_at >= max(self._times.lease, terms.duration_seconds):
+        if self._stands_for(terms) <= 0:
             return True
         self._tell("this replica stands by: %s holds the Lease %s", terms.holder, self._leases, level=logging.INFO)
         return False
+
+    def _stands_for(self, terms: LeaseTerms) -> float:
+        """For how many seconds more the Lease that was seen last may not be taken."""
+        return self._seen_at + max(self._times.lease, terms.duration_seconds) - self._steady()
+
+    def _until_next_look(self) -> float:
+        """Seconds; a Lease is looked at in the moment when it may be taken, not up to a whole `retry` later."""
+        left = self._stands_for(self._seen.terms) if self._seen is not None else 0.0
+        return min(self._times.retry, left) if left > 0 else self._times.retry
 
     async def _renew(self) -> None:
         began = self._steady()
