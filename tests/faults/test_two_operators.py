@@ -8,10 +8,12 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
+from peers.peertube.profile import PEERTUBE_8_2
 from support.faults.api_effects import CallBefore
 from support.faults.api_request import Match
 from support.faults.replicas import Replica, another_replica, first_replica, leading
@@ -36,6 +38,8 @@ _LEADS_AFTER_RELEASE = 15.0 if _CROWDED else 3.0
 _ENDS_AFTER_DEADLINE = 12.0 if _CROWDED else 2.0
 _FROZEN = 30.0
 _KILLS = 10
+# Each new leader signs in, and so many in so few minutes are more than the server would bear of one address.
+_SERVER = replace(PEERTUBE_8_2, login_limit=(100, 300.0))
 
 _POOLS, _CAP = 20, 2
 _CHURN_SECONDS = 300.0 if SOAKING else 20.0
@@ -47,7 +51,7 @@ def elected(new_stage: StageMaker) -> FaultStage:
     """A stage whose operator takes part in an election, and leads."""
     namespace = f"fault-{secrets.token_hex(3)}"
     election = {"leader-election": True, "lease-namespace": namespace}
-    stage = new_stage(namespace=namespace, operator=election)
+    stage = new_stage(namespace=namespace, operator=election, profile=_SERVER)
     stage.until(lambda: first_replica(stage).leads, "a leader", within=30)
     return stage
 
