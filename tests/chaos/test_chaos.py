@@ -64,7 +64,8 @@ def test_no_job_is_lost_and_no_invariant_broken_whatever_befalls_a_pool_for_a_wh
     assert here.server.client.statistics().orphans == ()
     assert night.growth <= MOST_GROWTH_PERCENT
     await_operator(here)
-    here.kubectl("patch", "trp/vod", "--type=merge", '--patch={"spec": {"mode": "Drain"}}')
+    # Not by a drain alone: of the pods that failed, two would stay for their logs.
+    here.kubectl("delete", "trp/vod", "--wait=false")
     here.await_nothing_left(seconds=120)
 
 
