@@ -47,10 +47,6 @@ def _alone(item: pytest.Item) -> bool:
     return item.get_closest_marker("alone") is not None
 
 
-def _waits(item: pytest.Item) -> bool:
-    return item.get_closest_marker("waits") is not None
-
-
 def _patience(item: pytest.Item) -> float:
     """Of its file, so that a test with a timeout of its own stays among the others."""
     marks = getattr(item.getparent(pytest.Module), "own_markers", ())
@@ -63,7 +59,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     shared = told_of_shared_node(item.config)
     if shared and _TURN not in item.config.stash:
         stack = item.config.stash[_TURN] = ExitStack()
-        stack.enter_context(turn(Path(shared["turns"]), alone=_alone(item), waits=_waits(item)))
+        stack.enter_context(turn(Path(shared["turns"]), alone=_alone(item)))
     try:
         return (yield)
     finally:

@@ -30,7 +30,7 @@ from support.stage.operator import Operator
 from support.stage.pools import WEB_VIDEO
 from support.stage.site import Site, site
 
-pytestmark = [pytest.mark.e2e, pytest.mark.waits, pytest.mark.timeout(1500 if SOAKING else 420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500 if SOAKING else 420)]
 
 CLOCK_DIVISOR = 1.0 if SOAKING else 2.5
 TOLERANCE_SECONDS = 60 if SOAKING else 10
