@@ -3,7 +3,6 @@
 Told within two polls; a call that hangs is given up after 10 s. Faults of the login alone: test_logins.py.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,8 +166,7 @@ def refuses(stage: FaultStage) -> bool:
 def test_a_name_that_cannot_be_resolved_is_told_and_heals_when_it_is_corrected(faults: FaultStage, case: Case) -> None:
     pods = one_busy_one_idle(faults, case)
     nowhere = {"internalUrl": "http://peertube.invalid:9000"}
-    patch = json.dumps({"stringData": nowhere})
-    faults.kubectl("patch", "secret", "peertube-admin", "--type=merge", f"--patch={patch}")
+    faults.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "peertube-admin"}, "stringData": nowhere})
     faults.change_pool(server=nowhere)
     case.begins()
 

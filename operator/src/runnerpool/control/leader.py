@@ -201,18 +201,20 @@ class Leader:
         if terms is None or terms.holder in {"", self._identity}:
             return True
         # Also of a Lease that somebody has deleted: its holder does not know that yet.
-        if self._stands_for(terms) <= 0:
+        if self._stands_for() <= 0:
             return True
         self._tell("this replica stands by: %s holds the Lease %s", terms.holder, self._leases, level=logging.INFO)
         return False
 
-    def _stands_for(self, terms: LeaseTerms) -> float:
-        """For how many seconds more the Lease that was seen last may not be taken."""
-        return self._seen_at + max(self._times.lease, terms.duration_seconds) - self._steady()
+    def _stands_for(self) -> float:
+        """For how many seconds more the Lease that was seen last may not be taken; 0 or less if it may, or none was."""
+        if self._seen is None:
+            return 0.0
+        return self._seen_at + max(self._times.lease, self._seen.terms.duration_seconds) - self._steady()
 
     def _until_next_look(self) -> float:
         """Seconds; a Lease is looked at in the moment when it may be taken, not up to a whole `retry` later."""
-        left = self._stands_for(self._seen.terms) if self._seen is not None else 0.0
+        left = self._stands_for()
         return min(self._times.retry, left) if left > 0 else self._times.retry
 
     async def _renew(self) -> None:
