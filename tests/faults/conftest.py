@@ -15,7 +15,7 @@ from support.faults.staging import StageMaker, StageOrder, fault_stage
 from support.ordering import longest_first
 from support.stage import shared_plane
 from support.stage.operatorlog import complaints_of
-from support.stage.shared_plane import SharedPlane, plane_of
+from support.stage.shared_plane import plane_of
 
 _NODES = 3
 
@@ -30,9 +30,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def plane(pytestconfig: pytest.Config) -> SharedPlane:
-    """The run's one control plane, with KWOK nodes."""
-    return plane_of(pytestconfig, kwok_nodes=_NODES)
+def control_plane(pytestconfig: pytest.Config) -> LocalCluster:
+    """The run's one control plane with KWOK nodes; other levels of the same run have theirs without."""
+    return LocalCluster(name=plane_of(pytestconfig, kwok_nodes=_NODES).name)
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from support.cluster.local import LocalCluster
-from support.cluster.processes import ProcessIdentity, stop, wait_until
+from support.cluster.processes import ProcessIdentity, stop
 from support.observer import etcd
 from support.packaging.paths import CRD
-from support.stage.pools import POOL_KIND
+from support.stage import pools
 
 API_SERVER = "kube-apiserver"
 ETCD = "etcd"
@@ -80,7 +80,4 @@ def own_cluster(kwok_nodes: int = 1) -> Iterator[LocalCluster]:
 def install_resource(cluster: LocalCluster, text: str | None = None) -> None:
     """Our CRD, or another text of it; returns when it is served."""
     cluster.kubectl("apply", "--server-side", "--filename=-", stdin=text or CRD.read_text())
-    # `kubectl wait` fails on a CRD whose status nobody has written yet.
-    wait_until(
-        lambda: cluster.kubectl("get", POOL_KIND, check=False).returncode == 0, "the new resource", timeout_seconds=30
-    )
+    pools.await_served(cluster, seconds=30)

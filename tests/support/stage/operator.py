@@ -8,6 +8,7 @@ from support.cluster.backends import ClusterBackend
 from support.cluster.writes import namespace_manifest
 from support.packaging import helm
 from support.packaging.paths import CHART
+from support.stage import pools
 from support.stage.errors import StageError
 from support.stage.kube import end, kubectl_process
 from support.stage.waiting import until
@@ -34,6 +35,7 @@ class Operator:
 
         Raises:
             StageError: it did not become ready; the message ends with what its pods tell.
+            ClusterError: kubectl does not get to know the resource.
         """
         create_restricted_namespace(self.cluster, NAMESPACE)
         arguments = ("install", RELEASE, str(CHART), "--values=-", "--wait", f"--timeout={_INSTALL_SECONDS}s")
@@ -41,8 +43,7 @@ class Operator:
             self._helm(*arguments, stdin=json.dumps(values(operator_image, runner_image)))
         except helm.HelmError as error:
             raise StageError(f"{error}\n{self.describe()}") from error
-        # Unlike `get`, `explain` believes what kubectl discovered before, when there was no such resource.
-        until(self._kubectl_knows_pools, "kubectl knowing pools", seconds=_KNOWN_SECONDS)
+        pools.await_served(self.cluster, seconds=_KNOWN_SECONDS)
         self.follow()
 
     def describe(self) -> str:
@@ -109,9 +110,6 @@ class Operator:
             with path.open("w") as file:
                 arguments = ("logs", "--follow", f"--namespace={NAMESPACE}", name)
                 self._followers.append(kubectl_process(self.cluster, *arguments, output=file.fileno()))
-
-    def _kubectl_knows_pools(self) -> bool:
-        return self.cluster.kubectl("get", "trp", "--all-namespaces", check=False).returncode == 0
 
     def _kubectl(self, *arguments: str, check: bool = True) -> str:
         return self.cluster.kubectl(*arguments, f"--namespace={NAMESPACE}", check=check).stdout

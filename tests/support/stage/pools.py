@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from support.cluster.backends import ClusterBackend
+from support.cluster.processes import wait_until
 from support.packaging.paths import SAMPLES
 from support.stage.kube import Json
 
@@ -85,6 +86,22 @@ def apply(cluster: ClusterBackend, namespace: str, order: PoolOrder) -> None:
     authority = [] if order.ca_bundle is None else [ca_manifest(CA_SECRET, order.ca_bundle, namespace)]
     for manifest in (*authority, secret_manifest(order, namespace), pool_manifest(order, namespace)):
         cluster.kubectl("apply", "--filename=-", stdin=json.dumps(manifest))
+
+
+def await_served(cluster: ClusterBackend, *, seconds: float) -> None:
+    """Wait until the API server serves pools, and kubectl knows them, by their short name too.
+
+    Unlike `get`, `explain` believes what kubectl discovered before, when there was no such resource; and `kubectl wait`
+    fails on a CRD whose status nobody has written yet.
+
+    Raises:
+        ClusterError: it does not come to that.
+    """
+    wait_until(
+        lambda: cluster.kubectl("get", "trp", "--all-namespaces", check=False).returncode == 0,
+        "the resource of pools",
+        timeout_seconds=seconds,
+    )
 
 
 def remove_all(cluster: ClusterBackend, namespace: str, *, seconds: int) -> None:

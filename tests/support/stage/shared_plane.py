@@ -1,4 +1,8 @@
-"""One control plane for all processes of a test run, started by the one that outlives the others."""
+"""One control plane for all processes of a test run, started by the one that outlives the others.
+
+A run of several levels has one for those that want KWOK nodes, and one for the others: pods are scheduled wherever
+there is a node.
+"""
 
 import time
 from dataclasses import asdict, dataclass
@@ -11,8 +15,7 @@ from support.cluster.errors import ClusterError
 from support.cluster.fixtures import refuse_unfit_machine
 from support.cluster.local import LocalCluster
 from support.cluster.preparation import prepare
-from support.cluster.processes import wait_until
-from support.stage.pools import POOL_KIND
+from support.stage import pools
 from support.stage.rights import operator_kubeconfig
 
 
@@ -31,8 +34,7 @@ class SharedPlane:
     kubeconfig: str
 
 
-_PLANE = pytest.StashKey[SharedPlane]()
-_WORKER_INPUT = "shared_plane"
+_PLANES = pytest.StashKey[dict[int, SharedPlane]]()
 
 
 def start_before(node: Any, *, kwok_nodes: int = 0) -> None:
@@ -48,7 +50,7 @@ def start_before(node: Any, *, kwok_nodes: int = 0) -> None:
     if node.config.option.collectonly or requirements.unmet(node=False):
         return
     try:
-        node.workerinput[_WORKER_INPUT] = asdict(_started(node.config, kwok_nodes))
+        node.workerinput[_worker_input(kwok_nodes)] = asdict(_started(node.config, kwok_nodes))
     except ClusterError as error:
         raise pytest.UsageError(str(error)) from error
 
@@ -56,15 +58,19 @@ def start_before(node: Any, *, kwok_nodes: int = 0) -> None:
 def plane_of(config: pytest.Config, *, kwok_nodes: int = 0) -> SharedPlane:
     """The run's plane; started now, with so many KWOK nodes, if this process is on its own."""
     refuse_unfit_machine(node=False)
-    told = getattr(config, "workerinput", {}).get(_WORKER_INPUT)
+    told = getattr(config, "workerinput", {}).get(_worker_input(kwok_nodes))
     return SharedPlane(**told) if told else _started(config, kwok_nodes)
+
+
+def _worker_input(kwok_nodes: int) -> str:
+    return f"shared_plane_{kwok_nodes}"
 
 
 def _started(config: pytest.Config, kwok_nodes: int) -> SharedPlane:
     """It is taken down when the run ends."""
-    found = config.stash.get(_PLANE, None)
-    if found is not None:
-        return found
+    planes = config.stash.setdefault(_PLANES, {})
+    if kwok_nodes in planes:
+        return planes[kwok_nodes]
     prepare(node=False)
     cluster = LocalCluster(kwok_nodes=kwok_nodes)
     config.add_cleanup(cluster.down)
@@ -72,8 +78,6 @@ def _started(config: pytest.Config, kwok_nodes: int) -> SharedPlane:
     cluster.up()
     seconds = time.monotonic() - begin
     kubeconfig = operator_kubeconfig(cluster)
-    wait_until(
-        lambda: cluster.kubectl("get", POOL_KIND, check=False).returncode == 0, "the new resource", timeout_seconds=15
-    )
-    made = config.stash[_PLANE] = SharedPlane(name=cluster.name, seconds=seconds, kubeconfig=str(kubeconfig))
+    pools.await_served(cluster, seconds=15)
+    made = planes[kwok_nodes] = SharedPlane(name=cluster.name, seconds=seconds, kubeconfig=str(kubeconfig))
     return made
