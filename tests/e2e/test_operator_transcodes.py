@@ -84,13 +84,14 @@ def test_ffmpeg_runs_with_the_pools_threads_and_niceness(here: Site) -> None:
     (job,) = here.enqueue(1, seconds=40)
     pod = here.await_holders([job])[job]
 
-    def ffmpeg() -> str | None:
+    def ffmpeg() -> list[str] | None:
+        """Niceness and command line; of FFmpeg itself, not of the `nice` that is about to become it."""
         processes = here.kubectl("exec", pod, "--", "ps", "-e", "-o", "ni,args").splitlines()
-        return next((line for line in processes if "ffmpeg" in line and "-threads" in line), None)
+        return next((words for line in processes if (words := line.split())[1] == "ffmpeg"), None)
 
     found = until(ffmpeg, f"FFmpeg in pod {pod}", seconds=30)
     assert found is not None
-    niceness, *arguments = found.split()
+    niceness, *arguments = found
     assert niceness == "7"
     assert arguments[arguments.index("-threads") + 1] == "3"
     here.server.client.cancel(job)
