@@ -85,14 +85,15 @@ def test_ffmpeg_runs_with_the_pools_threads_and_niceness(here: Site) -> None:
     pod = here.await_holders([job])[job]
 
     def ffmpeg() -> list[str] | None:
-        """Niceness and command line; of FFmpeg itself, not of the `nice` that is about to become it."""
+        """Niceness and command line of an encode: of no look at the encoders, of no `nice` that has yet to become one."""
         processes = here.kubectl("exec", pod, "--", "ps", "-e", "-o", "ni,args").splitlines()
-        return next((words for line in processes if (words := line.split())[1] == "ffmpeg"), None)
+        lines = (line.split() for line in processes)
+        return next((line for line in lines if line[1] == "ffmpeg" and "-threads" in line), None)
 
     found = until(ffmpeg, f"FFmpeg in pod {pod}", seconds=30)
     assert found is not None
     niceness, *arguments = found
-    assert niceness == "7"
+    assert niceness == "7", found
     assert arguments[arguments.index("-threads") + 1] == "3"
     here.server.client.cancel(job)
 

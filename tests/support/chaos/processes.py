@@ -50,9 +50,9 @@ def processes(pod_uid: str, proc: Path = Path("/proc")) -> list[PodProcess]:
 
 
 def part_of(command: list[str]) -> Part:
-    """By the command line: the agent's is Python's, the runner's Node's."""
+    """By the command line: the agent's is Python's, the runner's Node's; a look at FFmpeg's encoders is no work."""
     names = [Path(word).name for word in command]
-    if names[0] == "ffmpeg":
+    if names[0] == "ffmpeg" and "-i" in names:
         return Part.FFMPEG
     if "runnerpool-agent" in names or "runnerpool_agent" in names:
         return Part.AGENT
