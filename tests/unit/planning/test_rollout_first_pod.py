@@ -76,6 +76,14 @@ def test_in_a_lull_idle_old_pods_are_kept_as_ever_while_the_first_pod_has_not_sh
     assert gone((*OLD_THREE, *pods), pool=NONE_NEEDED, **known_of) == []
 
 
+def test_in_a_lull_the_first_pod_may_stand_by_above_the_cap():
+    """Once it was thrown away there, nobody had tried the broken settings, and the old pods went for them."""
+    full = make_pool(scaling={"idleSeconds": 7200, "maxReplicas": 3})
+    broken = replace(FIRST, stuck="ErrImagePull")
+
+    assert gone((*OLD_THREE, broken), pool=full) == []
+
+
 def test_in_a_lull_idle_old_pods_go_at_once_if_nobody_has_tried_the_present_settings():
     assert sorted(gone(OLD_THREE, pool=NONE_NEEDED)) == [pod_called(ordinal) for ordinal in (1, 2, 3)]
 

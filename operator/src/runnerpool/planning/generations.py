@@ -58,9 +58,9 @@ def generations(snapshot: PoolSnapshot, census: Census) -> Generations:
     )
 
 
-def surge_in_use(snapshot: PoolSnapshot, kinds: Generations, desired: int) -> int:
-    """Fresh pods above the target that stand by for old ones: these stay until they are replaced."""
-    return min(snapshot.pool.spec.rollout.max_surge, len(kinds.fresh), kinds.old, desired)
+def surge_in_use(snapshot: PoolSnapshot, kinds: Generations) -> int:
+    """Fresh pods that a rollout made besides old ones, which stay until they are replaced."""
+    return min(snapshot.pool.spec.rollout.max_surge, len(kinds.fresh), kinds.old)
 
 
 def spare(snapshot: PoolSnapshot, census: Census, desired: int) -> int:

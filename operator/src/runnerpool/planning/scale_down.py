@@ -37,8 +37,7 @@ def scale_down(snapshot: PoolSnapshot, census: Census, desired: int) -> Part:
     """Let go of the pods that `desired` can do without. While the queue is unknown, nobody is known to be idle."""
     if isinstance(snapshot.queue, QueueUnknown):
         return Part()
-    standing_by = surge_in_use(snapshot, generations(snapshot, census), desired)
-    if len(census.takers) <= desired + standing_by:
+    if _surplus(snapshot, census, desired) <= 0:
         return Part()
     choice = _choose(snapshot, census, desired)
     watched = f"{snapshot.pool.spec.scaling.idle_seconds} s"
@@ -62,10 +61,15 @@ def let_go(pod: RunnerPod, reason: Reason, why: str, *, order: str = DRAIN_ORDER
     return Drain(pod=pod.name, uid=pod.uid, order=order, reason=reason, message=message)
 
 
+def _surplus(snapshot: PoolSnapshot, census: Census, desired: int) -> int:
+    """How many the target can do without; of the surge, those that stand by for a pod that is wanted are no surplus."""
+    standing_by = min(surge_in_use(snapshot, generations(snapshot, census)), desired)
+    return len(census.takers) - desired - standing_by
+
+
 def _choose(snapshot: PoolSnapshot, census: Census, desired: int) -> _Choice:
     kinds = generations(snapshot, census)
-    standing_by = surge_in_use(snapshot, kinds, desired)
-    surplus = len(census.takers) - desired - standing_by
+    surplus = _surplus(snapshot, census, desired)
     old = _old_ones(snapshot, census, kinds, desired)[:surplus]
     gated = list(_without(census.gated, old))[: surplus - len(old)]
     surplus -= len(old) + len(gated)
@@ -73,7 +77,7 @@ def _choose(snapshot: PoolSnapshot, census: Census, desired: int) -> _Choice:
     idle = [pod for pod in ranked if pod.name not in census.busy]
     ripe = [pod for pod in idle if _ripe_at(pod, snapshot) <= snapshot.now][:surplus]
     others = [*_without(idle, ripe), *(pod for pod in ranked if pod.name in census.busy)]
-    most = snapshot.pool.spec.scaling.max_replicas + standing_by
+    most = snapshot.pool.spec.scaling.max_replicas + surge_in_use(snapshot, kinds)
     excess = len(census.takers) - len(old) - len(gated) - len(ripe) - most
     above_cap = others[: max(0, excess)]
     surplus -= len(ripe) + len(above_cap)
