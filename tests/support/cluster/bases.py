@@ -99,7 +99,7 @@ def _base(name: str, inputs: list[bytes], build_args: Mapping[str, str], prepare
         if not image.present:
             with tempfile.TemporaryDirectory(prefix="runnerpool-context-") as context:
                 prepare(Path(context))
-                images.produce(image, containerfile, Path(context), build_args, base=True)
+                images.produce(image, containerfile, Path(context), build_args)
     return image
 
 

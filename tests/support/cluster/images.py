@@ -17,6 +17,8 @@ from support.cluster.progress import run_with_progress
 
 _REPOSITORY = "localhost/runnerpool"
 _KEPT_VERSIONS = 2
+# Of builds in several stages, those of the early ones have no name, so that it cannot be told which are still of use.
+_KEPT_LAYERS = 200
 _IGNORE = "**/__pycache__\n**/.*_cache\n"
 
 
@@ -72,10 +74,8 @@ def build_lock() -> AbstractContextManager[None]:
     return exclusive(image_directory() / ".lock", "building images")
 
 
-def produce(
-    image: ImageRef, containerfile: Path, context: Path, build_args: Mapping[str, str], *, base: bool = False
-) -> None:
-    """Build now. A `base` stays in buildah's storage, for others to build on. The caller holds the lock."""
+def produce(image: ImageRef, containerfile: Path, context: Path, build_args: Mapping[str, str]) -> None:
+    """Build now. The layers stay in buildah's storage, for later builds to go on from. The caller holds the lock."""
     packages.ensure(packages.IMAGES)
     for value in build_args.values():
         if value.startswith(f"{_REPOSITORY}/"):
@@ -89,6 +89,7 @@ def produce(
             *("--tag", image.reference),
             *("--isolation", "chroot"),
             *("--ignorefile", str(ignore)),
+            "--layers",
             "--pull-never",
             *(option for mount in host_access.mounts(scratch) for option in ("--volume", str(mount))),
             *(option for item in build_args.items() for option in ("--build-arg", "=".join(item))),
@@ -102,8 +103,6 @@ def produce(
     unfinished.unlink(missing_ok=True)
     run(*_buildah(), "push", image.reference, f"docker-archive:{unfinished}:{image.reference}")
     unfinished.replace(image.archive)
-    if not base:
-        run(*_buildah(), "rmi", image.reference)
     _prune(image)
 
 
@@ -152,6 +151,8 @@ def _prune(image: ImageRef) -> None:
         archive.unlink()
         key = archive.stem.rpartition("-")[2]
         run(*_buildah(), "rmi", "--force", f"{_REPOSITORY}/{image.name}:{key}", check=False)
+    if len(run(*_buildah(), "images", "--all", "--quiet").stdout.split()) > _KEPT_LAYERS:
+        run(*_buildah(), "rmi", "--prune", "--force")
 
 
 def _buildah() -> list[str]:
