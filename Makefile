@@ -71,7 +71,7 @@ contract: OPTIONS := --numprocesses=4 --dist=loadgroup --no-loadscope-reorder
 # They mostly wait: for time limits, for backoffs.
 faults: OPTIONS := --numprocesses=$(SIDE_BY_SIDE) --dist=loadgroup
 # They share a node. A file at a time, in the order of the tests' conftest.
-e2e: OPTIONS := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
+e2e: OPTIONS := --numprocesses=3 --dist=loadgroup --no-loadscope-reorder
 # Each of the three that take long waits. The figures are what it is for.
 bench: OPTIONS := --numprocesses=3 --dist=load --maxschedchunk=1 -raP
 # One control plane for all. Some wait: for helm, for operators.

@@ -10,7 +10,7 @@ from support.stage.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 
-JOB_SECONDS = 40
+JOB_SECONDS = 25
 GONE_SECONDS = 60
 
 

@@ -85,7 +85,7 @@ def test_ffmpeg_runs_with_the_pools_threads_and_niceness(here: Site) -> None:
     pod = here.await_holders([job])[job]
 
     def ffmpeg() -> list[str] | None:
-        """Niceness and command line of an encode: of no look at the encoders, of no `nice` that has yet to become one."""
+        """Niceness and words of an encode: of no look at the encoders, of no `nice` that has yet to become one."""
         processes = here.kubectl("exec", pod, "--", "ps", "-e", "-o", "ni,args").splitlines()
         lines = (line.split() for line in processes)
         return next((line for line in lines if line[1] == "ffmpeg" and "-threads" in line), None)

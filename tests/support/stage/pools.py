@@ -64,7 +64,7 @@ def pool_manifest(order: PoolOrder, namespace: str) -> Json:
     spec["scaling"] |= {"maxReplicas": order.max_replicas, "idleSeconds": order.idle_seconds}
     spec["runner"] |= {
         "ffmpeg": {"threads": order.threads, "nice": order.nice},
-        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}},
+        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}},
         "scratch": {"size": "2Gi"},
     }
     if order.ca_bundle is not None:
