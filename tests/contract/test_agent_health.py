@@ -100,7 +100,11 @@ async def test_an_encode_outlives_a_short_cut_and_is_uploaded_and_a_fresh_runner
         await begin_encode(stage, pod, 45.0)
         cut_at = time.monotonic()
         line.cut()
-        await pod.wait_for_status(lambda status: any("ContactLost" in text for text in status["probes"]["readiness"]))
+        lost = "ContactLost"
+        # The agent may take 20 s to notice.
+        await pod.wait_for_status(
+            lambda status: any(lost in told for told in status["probes"]["readiness"]), seconds=35
+        )
         assert time.monotonic() - cut_at <= 25.0
         await pod.wait_for_line(TOLD)
         line.restore()
