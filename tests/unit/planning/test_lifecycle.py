@@ -175,6 +175,13 @@ def test_a_pod_that_somebody_drains_by_hand_gets_its_time_stamped():
     assert (step.order, step.reason) == ("drain", Reason.DRAIN_ORDERED)
 
 
+def test_a_sick_pod_whose_order_lost_its_moment_is_still_known_for_sick():
+    """Else a pod that stands in for what it holds would be thrown away again."""
+    step = only_step(make_snapshot(known(0), [make_pod(1, drain_order="drain", drain_reason="Unready")]))
+
+    assert (step.order, step.reason) == ("drain", Reason.UNREADY)
+
+
 def test_a_draining_pod_that_the_cluster_deletes_is_left_to_the_cluster():
     pod = make_pod(1, drain_order="drain", drain_since=ago(99999), deleting=True)
 

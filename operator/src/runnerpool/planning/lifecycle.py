@@ -68,7 +68,8 @@ def _follow(snapshot: PoolSnapshot, pod: RunnerPod) -> Part:
     if pod.drain_since is None:
         why = "somebody ordered it without saying when, so its time runs from now"
         order = ABORT_ORDER if pod.drain_order == ABORT_ORDER else DRAIN_ORDER
-        return Part(steps=(let_go(pod, Reason.DRAIN_ORDERED, why, order=order),))
+        reason = Reason(pod.drain_reason) if pod.given_up else Reason.DRAIN_ORDERED
+        return Part(steps=(let_go(pod, reason, why, order=order),))
     if pod.drain_order == ABORT_ORDER:
         return _when(snapshot, pod.drain_since + ABORT_PATIENCE, _stop(pod))
     patience = timedelta(seconds=lifecycle.drain_timeout_seconds)
