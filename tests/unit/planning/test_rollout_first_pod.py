@@ -84,6 +84,19 @@ def test_in_a_lull_the_first_pod_may_stand_by_above_the_cap():
     assert gone((*OLD_THREE, broken), pool=full) == []
 
 
+def test_in_a_lull_the_first_pod_is_not_idle_for_long_before_the_old_ones_are():
+    late = replace(FIRST, created=ago(7300), stuck="ErrImagePull")
+
+    assert gone((*OLD_THREE, late), pool=NONE_NEEDED) == []
+
+
+def test_in_a_lull_the_first_pod_goes_with_the_last_of_the_old_ones():
+    long_idle = make_pool(scaling={"idleSeconds": 60})
+    late = replace(FIRST, created=ago(7300), stuck="ErrImagePull")
+
+    assert sorted(gone((*OLD_THREE, late), pool=long_idle)) == [pod_called(ordinal) for ordinal in (1, 2, 3, 4)]
+
+
 def test_in_a_lull_idle_old_pods_go_at_once_if_nobody_has_tried_the_present_settings():
     assert sorted(gone(OLD_THREE, pool=NONE_NEEDED)) == [pod_called(ordinal) for ordinal in (1, 2, 3)]
 

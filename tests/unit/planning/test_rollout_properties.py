@@ -1,7 +1,7 @@
 """What must hold for every rollout, whatever else is going on."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import Phase, find, given, settings
@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from runnerpool.api.pool import Mode
 from runnerpool.api.reasons import Reason
+from runnerpool.planning.idle import idle_since
 from runnerpool.planning.plan import Complete, Create, Discard, Drain, Mark, Reserve
 from runnerpool.planning.planner import plan
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
-from support.builders import LIVE, MODERN
+from support.builders import LIVE, MODERN, ago, known, make_pod, make_pool, make_snapshot, outdated
 from support.effects import after, alive, apply, lived_on, some_steps
 from support.strategies import known_queues, snapshots
 
@@ -56,6 +57,10 @@ def proven(snapshot: PoolSnapshot) -> bool:
         and ((pod.stage is PodStage.ENDED and pod.succeeded) or (pod.stage is PodStage.READY and pod.may_take_work))
         for pod in snapshot.pods
     )
+
+
+def idle_until(pod: RunnerPod, snapshot: PoolSnapshot) -> datetime:
+    return idle_since(pod, snapshot) + timedelta(seconds=snapshot.pool.spec.scaling.idle_seconds)
 
 
 def told(snapshot: PoolSnapshot) -> dict[str, Reason]:
@@ -120,6 +125,30 @@ def test_while_the_present_settings_are_not_proven_one_pod_that_serves_goes_for_
     assert len(by_rollout & ready(takers(snapshot))) <= 1
     if any(not is_outdated(pod, snapshot) and not pod.never_ran for pod in takers(snapshot)):
         assert not by_rollout & ready(takers(snapshot))
+
+
+ages = st.integers(0, 900)
+
+
+@given(
+    old=st.lists(ages, min_size=1, max_size=4), first=ages, room=st.integers(0, 2), idle=ages, surge=st.integers(0, 2)
+)
+def test_in_a_lull_no_pod_that_serves_goes_early_for_settings_that_were_tried_and_are_not_proven(
+    old, first, room, idle, surge
+):
+    """Times in seconds: since when the old ones are ready, the first pod is there, and after which idle ones go.
+
+    The pool is at its cap but for some room. Without a surge, one of the old ones went for the first pod.
+    """
+    scaling = {"idleSeconds": idle, "maxReplicas": len(old) + room + (0 if surge else 1)}
+    pool = make_pool(scaling=scaling, rollout={"maxSurge": surge, "maxUnavailable": 1})
+    serving = [outdated(ordinal, ready_since=ago(age)) for ordinal, age in enumerate(old, start=1)]
+    broken = make_pod(9, PodStage.STARTING, created=ago(first), has_run=False, stuck="ErrImagePull")
+    lull = make_snapshot(known(0), (*serving, broken), pool=pool)
+    for _ in range(2):
+        early = {pod.name for pod in takers(lull) if is_outdated(pod, lull) and idle_until(pod, lull) > lull.now}
+        assert not {name for name in told(lull) if name in early}
+        lull = after(lull, plan(lull))
 
 
 @given(AT_WORK)

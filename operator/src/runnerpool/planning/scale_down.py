@@ -76,13 +76,21 @@ def _choose(snapshot: PoolSnapshot, census: Census, desired: int) -> _Choice:
     ranked = by_rank(census, _without(census.ungated, old), sooner={pod.name for pod in kinds.replaceable})
     idle = [pod for pod in ranked if pod.name not in census.busy]
     ripe = [pod for pod in idle if _ripe_at(pod, snapshot) <= snapshot.now][:surplus]
+    trying = _trying(kinds, [*old, *ripe])
+    ripe = list(_without(ripe, trying))
     others = [*_without(idle, ripe), *(pod for pod in ranked if pod.name in census.busy)]
     most = snapshot.pool.spec.scaling.max_replicas + surge_in_use(snapshot, kinds)
     excess = len(census.takers) - len(old) - len(gated) - len(ripe) - most
     above_cap = others[: max(0, excess)]
     surplus -= len(ripe) + len(above_cap)
-    waiting = list(_without(idle, [*ripe, *above_cap])) if surplus else []
+    waiting = list(_without(idle, [*ripe, *trying, *above_cap])) if surplus else []
     return _Choice(old=old, gated=gated, idle=ripe, above_cap=above_cap, waiting=waiting)
+
+
+def _trying(kinds: Generations, going: list[RunnerPod]) -> Iterable[RunnerPod]:
+    """Pods that are to prove the present settings are not idle as long as old ones stay whom they may replace."""
+    stays = any(_without(kinds.outdated, going))
+    return kinds.present if kinds.unproven and stays else ()
 
 
 def _old_ones(snapshot: PoolSnapshot, census: Census, kinds: Generations, desired: int) -> list[RunnerPod]:
