@@ -117,6 +117,7 @@ async def test_each_fault_is_told_by_its_cause_and_heals_by_itself(
     assert pools.logins() == 1
 
 
+@pytest.mark.timeout(100)  # which sets it going early, as it mostly waits
 @pytest.mark.parametrize("kind", [Kind.SILENCE, Kind.DRIP])
 async def test_silence_is_cut_after_ten_seconds(pools: Pools, kind: Kind) -> None:
     poller = pools.poller()

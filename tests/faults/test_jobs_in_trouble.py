@@ -180,7 +180,7 @@ def test_a_job_in_processing_that_nobody_works_on_is_told_and_ended_only_where_t
     assert (told["cause"], told["count"]) == ("OrphanedStoryboard", 1)
     labels = {"cause": "OrphanedStoryboard"}
     assert _value(faults.operator.metrics(), "runnerpool_queue_stuck_jobs", **labels) == 1
-    assert _value(faults.operator.metrics(), "runnerpool_queue_stuck_oldest_seconds", **labels) >= 600
+    assert _value(faults.operator.metrics(), "runnerpool_queue_stuck_oldest_seconds", **labels) >= 590
 
     faults.change_pool(repair={"stuckJobs": "DryRun"})
     (event,) = faults.until(lambda: faults.events("JobStuck"), "what a repair would do", within=15)
