@@ -85,7 +85,7 @@ def test_a_foreign_pod_that_has_the_name_we_want_is_told_and_left_alone_and_the_
     case.healed(healed)
     assert healed <= _HEAL_SECONDS
 
-    assert any(wanted(faults) in event["message"] for event in faults.events("NameCollision"))
+    faults.await_events("NameCollision", saying=wanted(faults))
     assert faults.server.client.registered() == [wanted(faults, 2)]
     delete(faults)
     await_gone(faults)

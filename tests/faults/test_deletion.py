@@ -119,7 +119,7 @@ def test_a_deleted_pool_whose_pod_hears_nothing_aborts_after_its_time_to_drain(f
     case.told("DrainTimeout", time.monotonic() - told)
     await_gone(faults)
     assert faults.server.client.statistics().aborts == 1
-    assert any(name in event["message"] for event in faults.events("DrainTimeout"))
+    faults.await_events("DrainTimeout", saying=name)
 
 
 def order_of(pod: Json) -> str:

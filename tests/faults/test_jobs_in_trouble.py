@@ -72,9 +72,8 @@ def test_a_job_over_which_two_pods_crashed_is_quarantined_and_cancelled_on_reque
     begin = time.monotonic()
     stage.player.crash(fourth)
     stage.until(lambda: _counts(stage) == {job: 2}, "the job quarantined", within=10)
-    stage.until(lambda: stage.events("PoisonJob"), "an event that tells", within=10)
+    (event,) = stage.await_events("PoisonJob", within=10)
     case.told("PoisonJob", time.monotonic() - begin)
-    (event,) = stage.events("PoisonJob")
     assert all(text in event["message"] for text in (job, video_of(stage, job), "2 pods crashed", "poisonJobs: Cancel"))
     stage.until(lambda: job_state(stage, job) == _PENDING, "the job back in the queue", within=_BACK_SECONDS)
     time.sleep(3)
@@ -107,7 +106,7 @@ def test_a_result_that_a_proxy_refuses_is_told_with_its_remedy_and_what_it_cost(
     told = case.tells("UploadRejected", condition="RunnersHealthy", within=20)
     assert all(text in told["message"] for text in ("HTTP 413", "client_max_body_size 0"))
     assert (faults.condition("Ready") or {})["reason"] == "UploadRejected"
-    assert faults.events("UploadRejected")
+    faults.await_events("UploadRejected")
     lost = faults.until(lambda: _lost(faults).get("UploadRejected"), "what it cost", within=10)
     assert lost >= 2
     metrics = faults.operator.metrics()
@@ -183,7 +182,7 @@ def test_a_job_in_processing_that_nobody_works_on_is_told_and_ended_only_where_t
     assert _value(faults.operator.metrics(), "runnerpool_queue_stuck_oldest_seconds", **labels) >= 590
 
     faults.change_pool(repair={"stuckJobs": "DryRun"})
-    (event,) = faults.until(lambda: faults.events("JobStuck"), "what a repair would do", within=15)
+    (event,) = faults.await_events("JobStuck")
     assert event["message"].startswith(f"dry run: job {job} ({STORYBOARD})")
     assert job_state(faults, job) == _PROCESSING
 
@@ -192,7 +191,7 @@ def test_a_job_in_processing_that_nobody_works_on_is_told_and_ended_only_where_t
     faults.until(lambda: job_state(faults, job) == _CANCELLED, "the job cancelled", within=15)
     faults.until(lambda: "stuckJobs" not in faults.status(), "nothing stuck any more", within=15)
     case.healed(time.monotonic() - begin)
-    assert faults.events("JobRepaired")
+    faults.await_events("JobRepaired")
 
 
 @pytest.mark.fault("R74")

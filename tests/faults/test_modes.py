@@ -95,7 +95,7 @@ def test_an_override_fixes_the_number_until_its_time_is_over_and_is_never_rewrit
     faults.wait_condition("Overridden", "OverrideExpired", within=30)
     faults.await_nothing_left()
     assert (faults.find_pool() or {})["metadata"]["annotations"][OVERRIDE] == order
-    assert faults.events("OverrideExpired")
+    faults.await_events("OverrideExpired")
 
     faults.patch_pool({"metadata": {"annotations": {OVERRIDE: "replicas=many"}}})
     faults.wait_condition("Overridden", "OverrideInvalid")

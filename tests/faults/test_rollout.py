@@ -171,7 +171,7 @@ def test_an_upgrade_of_the_operator_alone_replaces_idle_pods_and_leaves_busy_one
     begin = time.monotonic()
     faults.operator.start()
 
-    faults.until(lambda: faults.events("Upgrade"), "the upgrade told", within=30)
+    faults.await_events("Upgrade", within=30)
     case.told("Upgrade", time.monotonic() - begin)
     faults.until(lambda: image_pods(faults, IMAGE), "a pod of the new release", within=30)
     faults.until(lambda: len(faults.pods()) == 2, "the end of the idle old pod", within=20)

@@ -174,6 +174,15 @@ class FaultStage:
         found = self.reader.items(_EVENTS.format(namespace=self.namespace))
         return [event for event in found if reason in (None, event["reason"])]
 
+    def await_events(self, reason: str, *, saying: str = "", within: float = 15) -> list[Json]:
+        """Those with a reason and these words, as soon as there are any: an event is written after the condition."""
+
+        def told() -> list[Json]:
+            return [event for event in self.events(reason) if saying in event["message"]]
+
+        found: list[Json] = self.until(told, f"an event {reason} {saying}".rstrip(), within=within)
+        return found
+
     def pods(self, test: Callable[[Json], bool] = lambda _: True) -> list[Json]:
         """The namespace's pods that pass the test."""
         return [pod for pod in self.reader.pods(self.namespace) if test(pod)]
