@@ -21,7 +21,7 @@ from support.stage.waiting import until
 from support.tls import PrivateCa
 
 _READY_SECONDS = 60
-_REMOVAL_SECONDS = 60
+_REMOVAL_SECONDS = 150
 _START_SECONDS = 60.0
 # Encodes that last are to take little of the processor.
 _FPS = 10
