@@ -102,7 +102,7 @@ coverage: ## Judge the coverage of what has run
 test: setup ## Everything: gates, then all levels of test, then coverage
 	@rm -rf .coverage .coverage.* build/reliability
 	@$(MAKE) --no-print-directory --jobs=2 lint $(firstword $(LEVELS)) # mypy leaves a core idle
-	@for level in $(wordlist 2,9,$(LEVELS)); do $(MAKE) --no-print-directory $$level; done
+	@for level in $(wordlist 2,$(words $(LEVELS)),$(LEVELS)); do $(MAKE) --no-print-directory $$level; done
 	@$(BIN)/python -m support.reliability render
 	@$(MAKE) --no-print-directory coverage
 

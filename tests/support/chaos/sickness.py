@@ -12,8 +12,6 @@ from support.stage import pools
 from support.stage.pools import WEB_VIDEO
 
 _HELD_SECONDS = 90.0
-# A kubelet on a busy node may hand an order on with its next round only, after up to 90 s.
-_LEFT_SECONDS = 150
 # A job takes as long as its video; progress is reported every 6 s instead of once a minute.
 _SLOW = {"STAND_IN_READ_RATE": "1", "STAND_IN_CLOCK_DIVISOR": "10"}
 
@@ -64,7 +62,7 @@ def sick(patient: Patient, sickness: Sickness) -> Iterator[ExitStack]:
             _harm(patient, sickness, harm)
         yield harm
     patient.observer.look_around(patient.site.namespace)
-    pools.remove_all(patient.site.cluster, patient.site.namespace, seconds=_LEFT_SECONDS)
+    pools.remove_all(patient.site.cluster, patient.site.namespace)
 
 
 def _await_at_work(patient: Patient) -> None:

@@ -21,6 +21,8 @@ _KIND = "TranscodingRunnerPool"
 CA_SECRET = "private-authority"
 WEB_VIDEO = "vod-web-video-transcoding"
 ALL_OF_AN_UPLOAD = (WEB_VIDEO, "vod-hls-transcoding", "vod-audio-merge-transcoding", "generate-video-storyboard")
+# A kubelet on a busy node may hand an order on with its next round only, after up to 90 s.
+_REMOVAL_SECONDS = 150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,13 +106,13 @@ def await_served(cluster: ClusterBackend, *, seconds: float) -> None:
     )
 
 
-def remove_all(cluster: ClusterBackend, namespace: str, *, seconds: int) -> None:
-    """Delete the namespace's pools, with their jobs handed back at once."""
+def remove_all(cluster: ClusterBackend, namespace: str) -> None:
+    """Delete the namespace's pools, with their jobs handed back at once, and wait until they are gone."""
     listed = cluster.kubectl("get", POOL_KIND, f"--namespace={namespace}", "--output=name", check=False)
     patch = json.dumps({"spec": {"lifecycle": {"deletionPolicy": "Abort"}}})
     for name in listed.stdout.split():
         cluster.kubectl("patch", name, f"--namespace={namespace}", "--type=merge", f"--patch={patch}", check=False)
-    cluster.kubectl("delete", POOL_KIND, "--all", f"--namespace={namespace}", f"--timeout={seconds}s")
+    cluster.kubectl("delete", POOL_KIND, "--all", f"--namespace={namespace}", f"--timeout={_REMOVAL_SECONDS}s")
 
 
 def _sample(name: str) -> Json:

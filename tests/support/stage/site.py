@@ -21,7 +21,6 @@ from support.stage.waiting import until
 from support.tls import PrivateCa
 
 _READY_SECONDS = 60
-_REMOVAL_SECONDS = 150
 _START_SECONDS = 60.0
 # Encodes that last are to take little of the processor.
 _FPS = 10
@@ -154,7 +153,7 @@ def site(
                     authority=authority,
                 )
                 observer.look_around(namespace)  # while its pods are there
-            pools.remove_all(cluster, namespace, seconds=_REMOVAL_SECONDS)
+            pools.remove_all(cluster, namespace)
     finally:
         cluster.kubectl("delete", "namespace", namespace, "--wait=false")
 

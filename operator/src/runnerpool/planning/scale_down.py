@@ -37,9 +37,10 @@ def scale_down(snapshot: PoolSnapshot, census: Census, desired: int) -> Part:
     """Let go of the pods that `desired` can do without. While the queue is unknown, nobody is known to be idle."""
     if isinstance(snapshot.queue, QueueUnknown):
         return Part()
-    if _surplus(snapshot, census, desired) <= 0:
+    kinds = generations(snapshot, census)
+    if _surplus(snapshot, census, kinds, desired) <= 0:
         return Part()
-    choice = _choose(snapshot, census, desired)
+    choice = _choose(snapshot, census, kinds, desired)
     watched = f"{snapshot.pool.spec.scaling.idle_seconds} s"
     return Part(
         steps=(
@@ -61,15 +62,14 @@ def let_go(pod: RunnerPod, reason: Reason, why: str, *, order: str = DRAIN_ORDER
     return Drain(pod=pod.name, uid=pod.uid, order=order, reason=reason, message=message)
 
 
-def _surplus(snapshot: PoolSnapshot, census: Census, desired: int) -> int:
+def _surplus(snapshot: PoolSnapshot, census: Census, kinds: Generations, desired: int) -> int:
     """How many the target can do without; of the surge, those that stand by for a pod that is wanted are no surplus."""
-    standing_by = min(surge_in_use(snapshot, generations(snapshot, census)), desired)
+    standing_by = min(surge_in_use(snapshot, kinds), desired)
     return len(census.takers) - desired - standing_by
 
 
-def _choose(snapshot: PoolSnapshot, census: Census, desired: int) -> _Choice:
-    kinds = generations(snapshot, census)
-    surplus = _surplus(snapshot, census, desired)
+def _choose(snapshot: PoolSnapshot, census: Census, kinds: Generations, desired: int) -> _Choice:
+    surplus = _surplus(snapshot, census, kinds, desired)
     old = _old_ones(snapshot, census, kinds, desired)[:surplus]
     gated = list(_without(census.gated, old))[: surplus - len(old)]
     surplus -= len(old) + len(gated)
