@@ -12,6 +12,7 @@ from runnerpool.peertube.errors import RepairRefused, Unreachable
 from runnerpool.planning.jobs import JobState
 from runnerpool.planning.queue import QueueUnknown
 from support.builders import make_job
+from support.fakes import FakeLink
 
 JOB = "00000000-0000-4000-8000-000000000001"
 OTHER = "00000000-0000-4000-8000-000000000002"
@@ -85,6 +86,22 @@ async def test_a_job_over_which_two_pods_crash_is_quarantined_named_once_and_no_
     assert f"job {JOB} (vod-web-video-transcoding) of video {VIDEO} is quarantined" in event["message"]
     assert stage.cluster.status["queue"]["pending"] == 0
     assert stage.link.repairs == []
+
+
+async def test_a_job_is_suspected_though_the_server_has_it_back_before_the_pass_ends(make_stage, monkeypatch):
+    stage, name = await with_job(make_stage)
+    hold(stage, name)
+    crash(stage, name, told=False)
+
+    async def unregister_and_read_anew(row_id):
+        await FakeLink.delete_runner(stage.link, row_id)
+        stage.link.set(active=(), pending=(make_job(JOB, video=VIDEO),), at=stage.clock.now())
+
+    monkeypatch.setattr(stage.link, "delete_runner", unregister_and_read_anew)
+    await stage.settle()
+
+    assert [suspect["uuid"] for suspect in stage.cluster.status["suspectJobs"]] == [JOB]
+    assert stage.recorder.lost == [("OutOfMemory", 100)]
 
 
 async def test_what_was_found_in_a_pass_whose_status_could_not_be_written_is_told_in_the_next(make_stage):

@@ -15,6 +15,7 @@ from runnerpool.control.world import World
 from runnerpool.manifests.inputs import PodInputs
 from runnerpool.manifests.runner_pod import build_hash, template_hash
 from runnerpool.planning.demand import pool_queue
+from runnerpool.planning.jobs import ServerReading
 from runnerpool.planning.queue import QueueReading, QueueUnknown
 from runnerpool.planning.snapshot import PoolSnapshot, RunnerPod, RunnerRow
 
@@ -32,6 +33,8 @@ class Pass:
         status: The pool's status as it was read.
         access: The way to the server, or why there is none.
         inputs: What pods made now would get; None while that cannot be told.
+        last_known: The server's last reading before the pass looked at the pods; who held what is told by it, as what
+            the pass does to runners changes the next one.
         quarantined: UUIDs of jobs that are no demand, as they end their runners.
     """
 
@@ -39,6 +42,7 @@ class Pass:
     status: Mapping[str, Any]
     access: ServerLink | QueueUnknown
     inputs: PodInputs | None
+    last_known: ServerReading | None = None
     quarantined: frozenset[str] = frozenset()
 
     @property

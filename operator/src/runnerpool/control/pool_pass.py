@@ -107,7 +107,7 @@ class PoolPasses:
         self._note(snapshot, decision, troubles)
         self._memory.note_given_up(snapshot, decision, troubles)
         self._world.recorder.pods_failed(self._key, self._memory.take_new_failures())
-        await self._care.attend(snapshot, now_pass.link)
+        await self._care.attend(snapshot, now_pass.link, now_pass.last_known)
         if parting := [step for step in decision.steps if isinstance(step, RemoveFinalizer)]:
             await self._let_go(parting, body)
             return None
@@ -144,7 +144,10 @@ class PoolPasses:
         if self._access.ca_bundle_known:
             bundle = self._access.ca_bundle
             inputs = PodInputs(default_image=self._world.runner_image, ca_bundle=bundle.pem if bundle else None)
-        return Pass(pool=pool, status=status, access=access, inputs=inputs, quarantined=quarantined)
+        last_known = None if isinstance(access, QueueUnknown) else access.last_known
+        return Pass(
+            pool=pool, status=status, access=access, inputs=inputs, last_known=last_known, quarantined=quarantined
+        )
 
     async def _has_lost_its_namespace(self, refusal: Refused, body: Mapping[str, Any]) -> bool:
         """The Role that we lack has gone with the namespace; one that somebody took away may come back."""

@@ -58,11 +58,17 @@ class QueueCare:
             self._suspects, self._ledger, self._restored = suspects_in(status), ledger_in(status), True
         return quarantined(self._suspects)
 
-    async def attend(self, snapshot: PoolSnapshot, link: ServerLink | None) -> None:
-        """Take in what a pass saw, and repair what the pool allows to be repaired."""
+    async def attend(self, snapshot: PoolSnapshot, link: ServerLink | None, last_known: ServerReading | None) -> None:
+        """Take in what a pass saw, and repair what the pool allows to be repaired.
+
+        Args:
+            snapshot: What the pass saw.
+            link: The way to the server, if there is one.
+            last_known: The server's last reading before the pass acted: who held what. A runner that the pass has
+                unregistered holds nothing in the next one.
+        """
         reading = link.reading if link is not None else None
         reading = None if isinstance(reading, QueueUnknown) else reading
-        last_known = link.last_known if link is not None else None
         ended = ended_pods(snapshot)
         self._suspect(snapshot, ended, reading, last_known)
         self._book(snapshot, ended, last_known)
