@@ -126,11 +126,7 @@ def test_a_type_that_the_server_keeps_to_itself_is_told_and_the_pool_is_ready_al
 
     assert WEB_VIDEO in told["message"]
     assert faults.wait_condition("Ready", status="True")["reason"] != "RemoteRunnersDisabled"
-    # A server is asked again after ten minutes, or when it was away.
     faults.server.client.set(remoteRunners={"transcoding": True})
-    faults.server.client.put_in_fault("closed")
-    faults.wait_condition("QueueReachable", status="False")
-    faults.server.client.lift_faults()
     case.cured()
     case.heals()
 

@@ -21,7 +21,8 @@ class Pace:
     Attributes:
         period: From one look to the next, at least; a slow server is asked less often.
         full_read: A full read is never older than this, while the server answers.
-        facts: What the server can do is asked for no more often than this, but for the first time and after failures.
+        facts: What the server can do is asked for so often, and at once after failures: no job and no list tells when
+            remote runners are switched on, and half a minute after that the pool is to say so.
         longest: No period is longer than this.
         longest_pause: No pause after a failure is longer than this, unless the server asks for it, or logins fail. A
             call that hangs for 10 s, this pause, and a read make less than 30 s: so soon a cured server is known again.
@@ -29,7 +30,7 @@ class Pace:
 
     period: float = 5.0
     full_read: float = 60.0
-    facts: float = 600.0
+    facts: float = 20.0
     longest: float = 60.0
     longest_pause: float = 12.0
 

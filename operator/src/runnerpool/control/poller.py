@@ -210,10 +210,10 @@ class ServerPoller:
             self._rhythm.answered(loop.time() - began)
         overdue = began - self._full_read_at >= self._pace.full_read
         wanted = self._full_read_wanted.is_set() or isinstance(self.reading, QueueUnknown)
-        if not (wanted or overdue or mark != self._mark):
+        facts = await self._ask_facts(began)
+        if not (wanted or overdue or mark != self._mark or facts != self.facts):
             return
         self._full_read_wanted.clear()
-        facts = await self._ask_facts(began)
         # Rows before pods: whoever lists pods after this reading sees the pod of every row that is no ghost.
         asked_at = loop.time()
         rows = await self._client.list_runners()
@@ -230,15 +230,14 @@ class ServerPoller:
         recovered = isinstance(self.reading, QueueUnknown)
         if self.facts is not None and not recovered and now - self._facts_at < self._pace.facts:
             return self.facts
+        self._facts_at = now
         try:
-            facts = await self._client.server_facts()
+            return await self._client.server_facts()
         except PeerTubeError as error:
             if self.facts is None:
                 raise
             _log.debug("%s: its configuration cannot be read: %s (%s)", self._server, error.message, error.reason)
             return self.facts
-        self._facts_at = now
-        return facts
 
     def _publish(
         self, facts: ServerFacts, reading: ServerReading, rows: tuple[RunnerAccount, ...], asked_at: float
