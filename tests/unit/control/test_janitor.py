@@ -35,11 +35,14 @@ class Places:
     pods: dict[tuple[str, str], str] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     error: Exception | None = None
+    closed: str = ""
 
     async def get_pool(self, namespace, name):
         self.calls.append("get_pool")
         if self.error is not None:
             raise self.error
+        if namespace == self.closed:
+            raise Refused(Reason.FORBIDDEN, "get transcodingrunnerpools is forbidden")
         if (namespace, name) not in self.pools:
             raise NotFound(Reason.NOT_FOUND, name)
         return {"metadata": {"uid": self.pools[namespace, name]}}
@@ -102,6 +105,12 @@ async def test_five_look_alikes_are_never_touched():
 
 async def test_a_mark_on_a_row_of_another_name_was_copied_by_hand():
     assert await tidy(row(1, name="my-own-runner")) == [1]
+
+
+async def test_a_namespace_that_took_our_rights_along_keeps_the_rows_of_no_other():
+    rows = [row(1, description=mark(namespace="ended").text()), row(2)]
+
+    assert await tidy(*rows, places=Places(closed="ended")) == [1]
 
 
 async def test_without_a_list_of_namespaces_all_are_watched():

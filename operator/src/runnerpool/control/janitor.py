@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from runnerpool.api.ownership import OwnershipMark, parse_mark
-from runnerpool.cluster.errors import ClusterError, NotFound
+from runnerpool.cluster.errors import ClusterError, NotFound, Refused
 from runnerpool.peertube.accounts import RunnerAccount
 from runnerpool.peertube.errors import PeerTubeError
 from runnerpool.planning.jobs import ServerReading
@@ -99,9 +99,15 @@ class Janitor:
         gone: dict[tuple[str, str, str], bool] = {}
         for row, mark in marked:
             pool = (mark.namespace, mark.pool, mark.pool_uid)
-            if pool not in gone:
-                gone[pool] = await self._pool_gone(mark)
-            if gone[pool] and await self._cluster.pod_controller(mark.namespace, mark.pod) is None:
+            try:
+                if pool not in gone:
+                    gone[pool] = await self._pool_gone(mark)
+                nobodys = gone[pool] and await self._cluster.pod_controller(mark.namespace, mark.pod) is None
+            except Refused as error:
+                # Of a watched namespace that took our rights along: the rows of the others are still to go.
+                _log.debug("%s/%s: runner %s stays: %s", mark.namespace, mark.pool, row.name, error.message)
+                continue
+            if nobodys:
                 await server.delete_runner(row.id)
                 _log.info(
                     "%s/%s: runner %s is unregistered: pool and pod have gone (Ghost)",
