@@ -142,6 +142,32 @@ def test_a_pod_that_an_earlier_process_counted_is_not_counted_again():
     assert memory.take_new_failures() == []
 
 
+@pytest.mark.parametrize(
+    ("made", "ended", "expected"),
+    [
+        (60, 1, []),  # what was made since the failure works
+        (-60, 1, [1]),  # was made before it
+        (-60, -900, []),  # too long ago for anybody to care
+    ],
+)
+def test_a_pod_that_failed_before_this_process_began_failed_when_it_ended(made, ended, expected):
+    memory = PoolMemory(observed_since=after(200))
+    worker = replace(POD, name="vod-0a1b2-2", uid="u2", created=after(made), ready_since=after(made))
+
+    memory.note_pods([replace(FAILED, ended_at=after(ended)), worker], after(200))
+
+    assert counts(memory) == expected
+    assert len(memory.take_new_failures()) == len(expected)
+
+
+def test_a_pod_that_failed_after_this_process_began_fails_now_whatever_its_nodes_clock_says():
+    memory = PoolMemory(observed_since=after(-10))
+
+    memory.note_pods([FAILED], after(5))
+
+    assert [failure.last for failure in memory.failures] == [after(5)]
+
+
 def test_refused_creations_are_tried_ever_later_and_a_success_ends_it():
     memory = PoolMemory()
     memory.note_creations(REFUSED, wanted=True, tried=True, now=START)

@@ -550,6 +550,50 @@ async def test_an_api_server_that_is_away_stops_the_pass_before_anything_is_done
     assert "create_pod" not in stage.cluster.calls
 
 
+async def test_a_drain_that_the_api_server_does_not_take_is_told_when_it_does(stage):
+    stage.link.set(**pending(1))
+    await stage.settle()
+    (name,) = stage.pods
+    stage.cluster.start(name)
+    stage.link.set(pending=())
+    await stage.settle()
+    stage.clock.advance(61)
+    stage.cluster.fail["order_drain"] = Unavailable(Reason.API_SERVER_UNAVAILABLE, "a webhook fails")
+
+    await stage.make_pass()
+    assert "ScaleDown" not in [event["reason"] for event in stage.cluster.events]
+
+    await stage.make_pass()
+    assert [event["reason"] for event in stage.cluster.events].count("ScaleDown") == 1
+
+
+async def test_a_failure_that_has_healed_is_no_news_to_the_next_operator(stage):
+    stage.link.set(**pending(1))
+    await stage.settle()
+    (first,) = stage.pods
+    stage.cluster.start(first)
+    stage.clock.advance(10)
+    stage.cluster.end(first, succeeded=False)
+    await stage.settle()
+    assert stage.cluster.condition("Ready")["status"] == "False"
+    stage.clock.advance(20)
+    await stage.settle()
+    (second,) = set(stage.pods) - {first}
+    stage.cluster.start(second)
+    stage.clock.advance(70)
+    await stage.settle()
+    assert stage.cluster.condition("Ready")["status"] == "True"
+    told, counted = len(stage.cluster.events), len(stage.recorder.failed)
+
+    stage.clock.advance(30)
+    stage.restart()
+    await stage.settle()
+
+    assert first in stage.pods, "it stays for its log"
+    assert stage.cluster.condition("Ready")["status"] == "True"
+    assert (len(stage.cluster.events), len(stage.recorder.failed)) == (told, counted)
+
+
 async def test_an_event_that_cannot_be_posted_does_not_stop_the_pass(stage):
     stage.link.set(**pending(1))
     stage.cluster.fail["post_event"] = Unavailable(Reason.API_SERVER_UNAVAILABLE, "refused")

@@ -33,7 +33,14 @@ class PoolMemory:
         breaker_replaced: When a pod was last replaced although most of the pool looked sick.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, observed_since: datetime | None = None) -> None:
+        """Begin with nothing.
+
+        Args:
+            observed_since: When this process began to watch. Of a pod that had failed before, nobody knows whether it
+                was told; so it failed when it ended, and what has worked since has healed it. None: at all times.
+        """
+        self._observed_since = observed_since
         self.last_job_seen: dict[str, datetime] = {}
         self._held: frozenset[str] = frozenset()
         self.failures: tuple[Failure, ...] = ()
@@ -86,7 +93,7 @@ class PoolMemory:
         failed = {pod.uid: pod for pod in pods if pod.failed}
         fresh = [pod for pod in failed.values() if pod.uid not in self._counted and not self._told_before(pod)]
         self._counted = set(failed)
-        self._add(fresh, now)
+        causes = self._add(fresh, now)
         proven = [pod for pod in pods if _proven(pod, now)]
         self.failures = forget_healed(
             self.failures,
@@ -97,18 +104,31 @@ class PoolMemory:
                 pod.created for pod in proven if pod.stage is PodStage.ENDED and pod.name in self.last_job_seen
             ),
         )
+        not_healed = {failure.cause for failure in self.failures}
+        self._new_failures += [cause for cause in causes if cause in not_healed]
 
     def _told_before(self, pod: RunnerPod) -> bool:
         """An earlier process has counted it: it is kept for its log."""
         known = (failure.last for failure in self.failures if failure.cause is pod.failure)
         return not self._counted and pod.ended_at is not None and any(pod.ended_at <= last for last in known)
 
-    def _add(self, failed: Sequence[RunnerPod], now: datetime) -> None:
-        seen = [PodFailure(cause=pod.failure, created=pod.created) for pod in failed if pod.failure is not None]
-        self.failures = add_failures(self.failures, seen, now)
-        self._new_failures += [failure.cause for failure in seen]
+    def _add(self, failed: Sequence[RunnerPod], now: datetime) -> list[FailureCause]:
+        """Take in pods that failed; their causes."""
+        moments: dict[datetime, list[PodFailure]] = {}
+        for pod in failed:
+            if pod.failure is not None:
+                moments.setdefault(self._failed_at(pod, now), []).append(
+                    PodFailure(cause=pod.failure, created=pod.created)
+                )
+        for moment, seen in sorted(moments.items()):
+            self.failures = add_failures(self.failures, seen, moment)
         for pod in sorted(failed, key=lambda pod: pod.name):
             self.last_end = f"{pod.name}: {pod.end or 'nobody told how it ended'}"
+        return [failure.cause for seen in moments.values() for failure in seen]
+
+    def _failed_at(self, pod: RunnerPod, now: datetime) -> datetime:
+        since = self._observed_since
+        return pod.ended_at if since is not None and pod.ended_at is not None and pod.ended_at < since else now
 
     def note_images(self, pods: Iterable[RunnerPod]) -> None:
         """Compare pods with what they were at first, not with what was asked for: a webhook may rewrite that."""

@@ -37,7 +37,7 @@ class PoolPasses:
         self._world = world
         self._access = access
         self._reporter = Reporter(key, cluster=world.cluster, clock=world.clock, recorder=world.recorder)
-        self._memory = PoolMemory()
+        self._memory = PoolMemory(world.observed_since)
         self._care = QueueCare(key, world)
         self._uid = ""
 
@@ -83,7 +83,7 @@ class PoolPasses:
         """A pool made again under its old name is another pool."""
         if uid != self._uid:
             self._uid = uid
-            self._memory = PoolMemory()
+            self._memory = PoolMemory(self._world.observed_since)
             self._care = QueueCare(self._key, self._world)
 
     async def _add_finalizer(self, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from runnerpool.cluster.errors import ClusterError
 from runnerpool.cluster.events import pool_event
 from runnerpool.control.conditions import PassOutcome, conditions_of
 from runnerpool.control.ports import Clock, Cluster, PoolKey, Recorder
-from runnerpool.planning.plan import Drain, Plan, RemoveFinalizer, Reserve
+from runnerpool.planning.plan import Drain, RemoveFinalizer, Reserve
 from runnerpool.planning.status import status_of
 
 _log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Reporter:
         wanted = status_of(snapshot, plan, conditions, status, outcome.failures)
         await self._write(pool, wanted | dict(more or {}), status)
         await self._tell(pool, _transitions(status, conditions))
-        await self._tell(pool, _decisions(plan))
+        await self._tell(pool, _decisions(outcome))
         await self._tell(pool, news)
 
     async def report_conditions(self, conditions: Sequence[Condition], body: Mapping[str, Any]) -> None:
@@ -118,10 +118,12 @@ def _calls_for_action(condition: Condition) -> bool:
     )
 
 
-def _decisions(plan: Plan) -> list[News]:
-    """Scaling, up and down: one event a pass, however many pods it is about."""
-    news = [News("Normal", step.reason, step.message) for step in plan.steps if isinstance(step, Reserve)]
-    drains = [step for step in plan.steps if isinstance(step, Drain)]
+def _decisions(outcome: PassOutcome) -> list[News]:
+    """Scaling, up and down, as far as it was done: one event a pass, however many pods it is about."""
+    undone = {id(trouble.step) for trouble in outcome.troubles}
+    done = [step for step in outcome.plan.steps if id(step) not in undone]
+    news = [News("Normal", step.reason, step.message) for step in done if isinstance(step, Reserve)]
+    drains = [step for step in done if isinstance(step, Drain)]
     by_reason = {step.reason: step for step in drains}
     for reason, step in by_reason.items():
         pods = sorted(other.pod for other in drains if other.reason is reason)
