@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runnerpool.api import ownership
 from runnerpool.api.names import MAX_POOL_NAME_LENGTH
 from runnerpool.api.ownership import MAX_LENGTH, OwnershipMark, belongs, parse_mark
 
@@ -78,6 +79,17 @@ def test_a_look_alike_is_no_mark(look_alike):
 
 def test_a_mark_too_long_to_be_one_is_not_even_looked_at():
     assert parse_mark(MARK.text().ljust(MAX_LENGTH + 1)) is None
+
+
+def test_a_text_too_long_to_be_a_mark_is_not_remembered():
+    remembered = ownership._parse.cache_info
+
+    before = remembered().currsize
+    assert parse_mark("x" * (MAX_LENGTH + 1)) is parse_mark("") is None
+    assert remembered().currsize == before
+
+    parse_mark("x" * MAX_LENGTH)
+    assert remembered().currsize == before + 1
 
 
 @pytest.mark.parametrize("part", ["", "a b", "a]", "-a", "a" * 129, "ä", "a\n"])

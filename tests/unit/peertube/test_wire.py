@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runnerpool.api.ownership import MAX_LENGTH
 from runnerpool.api.reasons import Reason
 from runnerpool.peertube.errors import InvalidResponse
 from runnerpool.peertube.wire import (
@@ -237,6 +238,15 @@ def test_a_row_of_a_foreign_runner_may_lack_all_that_is_optional() -> None:
     account = decode(WireRunners, encoded({"total": 1, "data": [row]}), "it").data[0].account()
 
     assert (account.description, account.last_contact, account.version) == ("", None, None)
+
+
+@pytest.mark.parametrize(("length", "kept"), [(MAX_LENGTH, MAX_LENGTH), (MAX_LENGTH + 1, 0), (10_000, 0)])
+def test_a_description_too_long_for_a_mark_of_ours_is_not_kept(length: int, kept: int) -> None:
+    row = runner_row(1, "x", "d" * length)
+
+    account = decode(WireRunners, encoded({"total": 1, "data": [row]}), "it").data[0].account()
+
+    assert len(account.description) == kept
 
 
 def test_two_looks_at_a_row_are_equal_though_the_runner_was_in_contact_between() -> None:

@@ -56,11 +56,14 @@ class OwnershipMark:
         )
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def parse_mark(description: str | None) -> OwnershipMark | None:
     """The mark that a runner's description is; None for any other text, however alike."""
-    if not description or len(description) > MAX_LENGTH:
-        return None
+    # Told before anything is remembered: a server's longest texts must not pile up here.
+    return _parse(description) if description and len(description) <= MAX_LENGTH else None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _parse(description: str) -> OwnershipMark | None:
     found = _MACHINE_PART.search(description)
     if found is None:
         return None

@@ -11,7 +11,7 @@ class RunnerAccount:
     """A runner row.
 
     Attributes:
-        description: Free text; "" if it has none. Ours carries the ownership mark.
+        description: Free text; "" if it has none, or one that is too long to be ours. Ours carries the ownership mark.
         last_contact: The runner's last API call, to 30 s. Not refreshed by an idle runner's open socket.
         version: The runner's own version; None if the server (before 7.3) or the runner (before 0.2.0) does not tell.
     """

@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from runnerpool.api.ownership import MAX_LENGTH
 from runnerpool.api.reasons import Reason
 from runnerpool.api.times import parse_time
 from runnerpool.api.uuids import uuid_of
@@ -136,11 +137,12 @@ class WireRunner(_Wire):
     version: _Text | None = None
 
     def account(self) -> RunnerAccount:
-        """The row as the control layer knows it."""
+        """The row as the control layer knows it. A description too long for a mark of ours is let go: rows are kept."""
+        description = self.description or ""
         return RunnerAccount(
             id=self.id,
             name=self.name,
-            description=self.description or "",
+            description=description if len(description) <= MAX_LENGTH else "",
             last_contact=self.last_contact,
             version=self.version,
         )
