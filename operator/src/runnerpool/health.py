@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from runnerpool.listening import Listener, listen
 
 BEAT_SECONDS = 1.0
 MAX_LOOP_LAG_SECONDS = 60.0
@@ -85,7 +86,7 @@ class Health:
         return None if self.watching else "the watches on pools and pods do not stand"
 
 
-def serve(health: Health, port: int) -> ThreadingHTTPServer:
+def serve(health: Health, port: int) -> Listener:
     """Serve the probes until `shutdown` is called on the result. Port 0 takes a free one."""
     answers: Mapping[str, Callable[[], str | None]] = {"/healthz": health.sick, "/readyz": health.blind}
 
@@ -106,7 +107,4 @@ def serve(health: Health, port: int) -> ThreadingHTTPServer:
         def log_message(self, *_: object) -> None:
             """Probes come every few seconds; they are no news."""
 
-    server = ThreadingHTTPServer(("", port), Probe)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
-    return server
+    return listen(Probe, port, name="health")

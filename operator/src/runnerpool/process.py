@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 
 from kubernetes.aio import config
-from prometheus_client import start_http_server
+from prometheus_client import MetricsHandler
 
 import runnerpool
 from runnerpool import health
@@ -23,6 +23,7 @@ from runnerpool.control.pollers import Pollers
 from runnerpool.control.world import World
 from runnerpool.handlers import Watcher
 from runnerpool.leadership import MayWrite, NoLeaseNamespace, leadership
+from runnerpool.listening import listen
 from runnerpool.metrics import Metrics
 from runnerpool.peertube.connect import Connector
 from runnerpool.settings import Settings
@@ -83,10 +84,9 @@ async def _operate(settings: Settings, login: Login) -> None:
     metrics = Metrics()
     async with AsyncExitStack() as stack:
         with _opening("metrics", settings.metrics_port):
-            server, thread = start_http_server(settings.metrics_port, registry=metrics.registry)
-        stack.callback(thread.join)
-        stack.callback(server.server_close)
-        stack.callback(server.shutdown)
+            page = listen(MetricsHandler.factory(metrics.registry), settings.metrics_port, name="metrics")
+        stack.callback(page.server_close)
+        stack.callback(page.shutdown)
         vitals = health.Health()
         with _opening("health", settings.health_port):
             probes = health.serve(vitals, settings.health_port)

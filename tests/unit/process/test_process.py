@@ -28,8 +28,21 @@ def kubeconfig(tmp_path):
 
 
 @pytest.mark.parametrize("taken", ["metrics", "health"])
-async def test_a_port_that_is_taken_ends_the_operator_with_one_line_that_tells_the_option(taken, kubeconfig, caplog):
-    with socket.create_server(("", 0)) as holder, caplog.at_level(logging.CRITICAL):
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(socket.AF_INET, id="IPv4"),
+        pytest.param(
+            socket.AF_INET6,
+            id="IPv6",
+            marks=pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="the kernel has no IPv6"),
+        ),
+    ],
+)
+async def test_a_port_that_is_taken_ends_the_operator_with_one_line_that_tells_the_option(
+    family, taken, kubeconfig, caplog
+):
+    with socket.create_server(("", 0), family=family) as holder, caplog.at_level(logging.CRITICAL):
         port = holder.getsockname()[1]
         ports = {"metrics_port": 0, "health_port": 0} | {f"{taken}_port": port}
         settings = Settings(runner_image="r:1", kubeconfig=str(kubeconfig), cluster_id="c", **ports)
