@@ -6,6 +6,9 @@ import threading
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
+SILENCE_SECONDS = 5.0
+"""How long a peer may neither send nor take anything; then its thread is given back."""
+
 
 class Listener(ThreadingTCPServer):
     """Hands each connection to a handler in a thread of its own.
@@ -26,6 +29,12 @@ class Listener(ThreadingTCPServer):
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         super().server_bind()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Take a connection, and wait on it for a time only."""
+        connection, address = super().get_request()
+        connection.settimeout(SILENCE_SECONDS)
+        return connection, address
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Tell what went wrong, unless it is that somebody has hung up."""

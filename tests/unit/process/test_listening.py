@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from prometheus_client import MetricsHandler
 
+from runnerpool import listening
 from runnerpool.listening import listen
 from runnerpool.metrics import Metrics
 
@@ -54,6 +55,17 @@ def test_a_kernel_without_ipv6_is_no_hindrance(monkeypatch):
         assert "runnerpool_build_info" in page("127.0.0.1", port)
         with pytest.raises(OSError, match=r"refused|Cannot assign"):
             socket.create_connection(("::1", port), timeout=5)
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /metrics", b"GET /metrics HTTP/1.1\r\nHost: x\r\n"])
+def test_a_peer_that_falls_silent_holds_no_thread(begun, port, monkeypatch, capfd):
+    monkeypatch.setattr(listening, "SILENCE_SECONDS", 0.1)
+
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as peer:
+        peer.sendall(begun)
+
+        assert peer.recv(1) == b""
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(("fault", "told"), [(BrokenPipeError(), False), (KeyError("a fault of ours"), True)])
