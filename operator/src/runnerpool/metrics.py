@@ -91,6 +91,7 @@ class Metrics:
         self._logins = Counter(
             "runnerpool_peertube_logins_total", "Logins to PeerTube servers.", ("server", "result"), registry=registry
         )
+        self._per_server = (self._peertube, self._peertube_seconds, self._logins)
         self._kube = Counter(
             "runnerpool_operator_kube_requests_total",
             "Calls to the API server, kopf's watches not counted.",
@@ -191,6 +192,11 @@ class Metrics:
         """The pool has gone: its series vanish."""
         for metric in self._per_pool:
             metric.remove_by_labels({"namespace": key[0], "pool": key[1]})
+
+    def forget_server(self, server: str) -> None:
+        """No pool uses the server any more: its series vanish."""
+        for metric in self._per_server:
+            metric.remove_by_labels({"server": server})
 
     def peertube_request(self, server: str, operation: str, code: str, seconds: float) -> None:
         """One call to a PeerTube server. `code`: the HTTP status, or a word for why there is none."""

@@ -118,6 +118,7 @@ async def _lead(
             Connector(telemetry=metrics, may_write=may_write),
             clock=_SystemClock(),
             pace=Pace(period=settings.poll_period_seconds),
+            forget=metrics.forget_server,
         )
         stack.push_async_callback(pollers.close)
         cluster = ClusterGateway(api)

@@ -92,8 +92,9 @@ def servers() -> Servers:
     return Servers()
 
 
-def pollers(servers: Servers) -> Pollers:
-    return Pollers(servers, clock=LoopClock(), pace=Pace(period=5))
+def pollers(servers: Servers, forgotten: list[str] | None = None) -> Pollers:
+    forget = (forgotten if forgotten is not None else []).append
+    return Pollers(servers, clock=LoopClock(), pace=Pace(period=5), forget=forget)
 
 
 def login(password: str = "one", username: str = "root", url: str = URL) -> Credentials:
@@ -238,6 +239,36 @@ async def test_the_last_pool_that_goes_ends_the_poller(servers: Servers) -> None
     await asyncio.sleep(60)
 
     assert (client.looks, client.closed) == (2, True)
+
+
+async def test_a_server_is_forgotten_when_the_last_way_to_it_has_ended(servers: Servers) -> None:
+    forgotten: list[str] = []
+    every = pollers(servers, forgotten)
+    every.acquire(A, endpoint(), ignore, Want())
+    every.acquire(B, endpoint(credentials=login("two")), ignore, Want())
+
+    every.acquire(A, endpoint("https://b.example.org:8443"), ignore, Want())
+    await asyncio.sleep(1)
+    assert forgotten == []
+    every.release(B)
+    await asyncio.sleep(1)
+    assert forgotten == ["video.example.org"]
+
+    await every.close()
+    assert forgotten == ["video.example.org", "b.example.org:8443"]
+
+
+async def test_a_server_whose_login_has_changed_is_not_forgotten(servers: Servers) -> None:
+    forgotten: list[str] = []
+    every = pollers(servers, forgotten)
+    every.acquire(A, endpoint(credentials=login("old")), ignore, Want())
+
+    every.acquire(A, endpoint(credentials=login("new")), ignore, Want())
+    await asyncio.sleep(1)
+
+    assert servers.made[0][1].closed
+    assert forgotten == []
+    await every.close()
 
 
 async def test_releasing_an_unknown_pool_is_fine(servers: Servers) -> None:

@@ -139,6 +139,18 @@ def test_calls_to_both_servers_are_counted(metrics):
     assert 'runnerpool_operator_kube_requests_total{code="200",resource="pods",verb="GET"} 1.0' in text
 
 
+def test_the_series_of_a_server_that_nobody_asks_any_more_vanish_and_no_others(metrics):
+    for server in ("video.example.org", "review-7.example.org"):
+        metrics.peertube_request(server, "login", "200", 0.1)
+        metrics.peertube_login(server, "success")
+
+    metrics.forget_server("review-7.example.org")
+
+    text = generate_latest(metrics.registry).decode()
+    assert "review-7" not in text
+    assert text.count('server="video.example.org"') == text.count("server=")
+
+
 def test_a_clock_that_was_behind_gives_no_negative_age(metrics):
     tell(metrics, make_snapshot(known(1, oldest_pending_time=NOW + timedelta(seconds=5))))
 

@@ -40,10 +40,26 @@ class _Entry(NamedTuple):
 class Pollers:
     """All pollers of this process. To be used within one event loop."""
 
-    def __init__(self, connect: Connect, *, clock: Clock, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        *,
+        clock: Clock,
+        pace: Pace | None = None,
+        forget: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Take what all pollers work with.
+
+        Args:
+            connect: Makes a client.
+            clock: The time of day.
+            pace: How often servers are asked.
+            forget: Told the public host of a server that nobody asks any more.
+        """
         self._connect = connect
         self._clock = clock
         self._pace = pace
+        self._forget = forget
         self._entries: dict[ServerKey, _Entry] = {}
         self._of_pool: dict[PoolKey, ServerKey] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -87,7 +103,7 @@ class Pollers:
         entry.poller.unsubscribe(key)
         if not entry.poller.subscribed:
             del self._entries[server_key]
-            ending = asyncio.create_task(_end(entry))
+            ending = asyncio.create_task(self._end(server_key, entry))
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
 
@@ -107,8 +123,10 @@ class Pollers:
         poller = ServerPoller(server, client, clock=self._clock, pace=self._pace, last_known=last_known)
         return _Entry(poller, client, asyncio.create_task(poller.run(), name=f"poller of {server}"))
 
-
-async def _end(entry: _Entry) -> None:
-    entry.task.cancel()
-    await asyncio.wait([entry.task])
-    await entry.client.aclose()
+    async def _end(self, key: ServerKey, entry: _Entry) -> None:
+        entry.task.cancel()
+        await asyncio.wait([entry.task])
+        await entry.client.aclose()
+        server = key.address.host_header
+        if all(other.address.host_header != server for other in self._entries):
+            self._forget(server)
