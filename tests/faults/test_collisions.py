@@ -154,19 +154,23 @@ def test_a_foreign_runner_that_its_owner_removes_is_in_nobodys_way_any_more(faul
 def test_a_ghost_of_ours_is_unregistered_and_rows_that_look_like_ours_are_not(faults: FaultStage, case: Case) -> None:
     here = read(faults, "namespace", "kube-system")["metadata"]["uid"]
     uid, ghost = uid_of(faults), wanted(faults, 90)  # the pool goes on counting from there
-    ours = OwnershipMark(cluster_id=here, namespace=faults.namespace, pool="vod", pool_uid=uid, pod=ghost)
+
+    def mark(pod: str) -> str:
+        return OwnershipMark(cluster_id=here, namespace=faults.namespace, pool="vod", pool_uid=uid, pod=pod).text()
+
     alike = {
         wanted(faults, 81): None,
-        wanted(faults, 82): ours.text().replace(here, "11111111-2222-4333-8444-555555555555"),
-        wanted(faults, 83): ours.text().replace(uid, "66666666-7777-4888-9999-000000000000"),
-        wanted(faults, 84): f"{ours.text()} edited by hand",
-        wanted(faults, 85): ours.text().replace("[runnerpool.dev/v1 ", "[runnerpool.dev/v2 "),
+        wanted(faults, 82): mark(wanted(faults, 82)).replace(here, "11111111-2222-4333-8444-555555555555"),
+        wanted(faults, 83): mark(wanted(faults, 83)).replace(uid, "66666666-7777-4888-9999-000000000000"),
+        wanted(faults, 84): f"{mark(wanted(faults, 84))} edited by hand",
+        wanted(faults, 85): mark(wanted(faults, 85)).replace("[runnerpool.dev/v1 ", "[runnerpool.dev/v2 "),
         "by-hand": "somebody's own runner",
+        "copied": mark(ghost),
     }
     for name, description in alike.items():
         faults.server.client.register(name, description)
     begin = time.monotonic()
-    faults.server.client.register(ghost, ours.text())
+    faults.server.client.register(ghost, mark(ghost))
 
     faults.player.script = Script(job_seconds=FOREVER)
     faults.server.client.enqueue(WEB_VIDEO)

@@ -109,4 +109,8 @@ def test_a_part_that_could_not_be_read_back_is_refused(part):
     ],
 )
 def test_a_runner_belongs_to_the_pool_whose_mark_it_bears_in_this_cluster(description, found):
-    assert belongs(description, cluster_id=MARK.cluster_id, pool_uid=MARK.pool_uid) is found
+    assert belongs(description, runner=MARK.pod, cluster_id=MARK.cluster_id, pool_uid=MARK.pool_uid) is found
+
+
+def test_a_mark_on_a_runner_of_another_name_was_copied():
+    assert not belongs(MARK.text(), runner="canary", cluster_id=MARK.cluster_id, pool_uid=MARK.pool_uid)

@@ -261,13 +261,18 @@ async def test_a_ghost_row_of_ours_goes_and_look_alikes_stay(stage):
         ours,
         FakeRow(id=70, name=stage.pod(70), description=mark.replace(ours.name, stage.pod(70))),
         FakeRow(id=71, name=stage.pod(71), description=""),
-        FakeRow(id=72, name=stage.pod(72), description=mark.replace("cluster-1", "cluster-2")),
+        FakeRow(
+            id=72,
+            name=stage.pod(72),
+            description=mark.replace("cluster-1", "cluster-2").replace(ours.name, stage.pod(72)),
+        ),
         FakeRow(id=73, name="by-hand", description="my own runner"),
+        FakeRow(id=74, name="any text, which would be logged", description=mark),
     )
 
     await stage.settle()
 
-    assert {row.id for row in stage.link.rows} == {ours.id, 71, 72, 73}
+    assert {row.id for row in stage.link.rows} == {ours.id, 71, 72, 73, 74}
 
 
 async def test_a_pod_that_somebody_has_taken_from_the_pool_keeps_its_runner_and_is_replaced(stage):
@@ -646,6 +651,21 @@ async def test_a_job_still_credited_to_a_runner_that_goes_is_named(stage, caplog
     await stage.settle()
 
     assert f"runner {name} is unregistered while job active-0" in caplog.text
+
+
+async def test_a_type_that_the_server_made_up_is_not_repeated(stage, caplog):
+    stage.link.set(**pending(1))
+    await stage.settle()
+    (name,) = stage.pods
+    stage.link.set(
+        pending=(), pending_total=0, active=(make_job("j", JobState.PROCESSING, type="canary", runner=name),)
+    )
+    stage.cluster.end(name, succeeded=False)
+
+    await stage.settle()
+
+    assert f"runner {name} is unregistered while job j (of a type unknown here)" in caplog.text
+    assert "canary" not in caplog.text
 
 
 async def test_a_drained_pod_goes_without_a_word_about_the_job_that_an_older_reading_shows(stage, caplog):

@@ -46,7 +46,7 @@ SOUND: dict[str, Any] = {
         "data": [
             job_row(1),
             job_row(2, state={"id": 2}, runner={"name": "r"}),
-            job_row(3, state={"id": 5}, parent={"uuid": "p", "state": {"id": 2}}),
+            job_row(3, state={"id": 5}, parent={"uuid": job_row(2)["uuid"], "state": {"id": 2}}),
         ],
     },
     RUNNERS: {"total": 1, "data": [runner_row(1, "r", "mark")]},

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from runnerpool.api.ownership import MAX_LENGTH
 from runnerpool.api.reasons import Reason
+from runnerpool.api.uuids import uuid_of
 from runnerpool.peertube.errors import InvalidResponse
 from runnerpool.peertube.wire import (
     WireConfig,
@@ -27,6 +28,8 @@ from runnerpool.peertube.wire import (
 from support.scripted_peertube import job_row, runner_row
 
 RECORDINGS = Path(__file__).parents[2] / "contract" / "recordings"
+VIDEO = "C674A0A7-ae6c-4ee7-8713-505ca9f3462b"
+START = "2026-11-23T18:24:07.000Z"
 MODELS = (WireConfig, WireJobs, WireOAuthClient, WireRegistered, WireRegistrationTokens, WireRunners, WireTokens)
 
 
@@ -105,7 +108,10 @@ def test_the_other_recorded_answers_are_read(version: str) -> None:
         ({"state": {"id": 4711, "label": "New"}}, {"state": 4711}),
         ({"type": "vod-hologram"}, {"type": "vod-hologram"}),
         ({"runner": {"id": 1, "name": "r", "new": []}}, {"runner": "r"}),
-        ({"parent": {"id": 1, "uuid": "p", "type": "t", "state": {"id": 2}}}, {"parent_uuid": "p", "parent_state": 2}),
+        (
+            {"parent": {"id": 1, "uuid": VIDEO, "type": "t", "state": {"id": 2}}},
+            {"parent_uuid": VIDEO.lower(), "parent_state": 2},
+        ),
         ({"priority": 0}, {"priority": 0}),
         ({"priority": -5}, {"priority": -5}),
         ({"newField": {"deep": [1, None]}}, {}),
@@ -119,8 +125,10 @@ def test_what_a_newer_server_may_send_is_let_through(changes: dict[str, Any], re
     assert {key: getattr(job, key) for key in read} == read
 
 
-VIDEO = "C674A0A7-ae6c-4ee7-8713-505ca9f3462b"
-START = "2026-11-23T18:24:07.000Z"
+def test_the_uuid_of_a_job_may_be_written_in_either_case() -> None:
+    jobs = decode(WireJobs, encoded({"total": 1, "data": [job_row(uuid=VIDEO)]}), "it")
+
+    assert jobs.data[0].job().uuid == VIDEO.lower()
 
 
 def test_start_failures_and_video_are_read_where_they_are_told() -> None:
@@ -166,6 +174,8 @@ WRONG_ROWS = [
     {"uuid": 7},
     {"uuid": ""},
     {"uuid": "x" * 2000},
+    {"uuid": "canary"},
+    {"uuid": f"{VIDEO} canary"},
     {"type": None},
     {"state": 1},
     {"state": {"id": "1"}},
@@ -183,7 +193,8 @@ WRONG_ROWS = [
     {"updatedAt": "9999-12-31T23:59:59-14:00"},
     {"runner": "r"},
     {"runner": {"name": None}},
-    {"parent": {"uuid": "p"}},
+    {"parent": {"uuid": VIDEO}},
+    {"parent": {"uuid": "canary", "state": {"id": 2}}},
 ]
 
 
@@ -279,5 +290,5 @@ def test_no_row_breaks_the_decoder_and_what_is_read_is_sound(changes: dict[str, 
     except InvalidResponse:
         return
     job = jobs.data[0].job()
-    assert job.uuid
+    assert uuid_of(job.uuid) == job.uuid
     assert job.created.utcoffset() == job.updated.utcoffset() is not None

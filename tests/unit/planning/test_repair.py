@@ -113,13 +113,6 @@ def test_a_dry_run_tells_once_for_each_job_what_would_be_done():
     assert first[0].message.startswith(f"dry run: job {numbered(1)} ({WEB_VIDEO}) of video {VIDEO} is cancelled")
 
 
-def test_an_id_that_is_no_uuid_is_left_alone():
-    odd = StuckJob(job=make_job("../../users/1", JobState.PROCESSING), cause=StuckCause.WATCHDOG_SILENT)
-
-    assert plan_repairs(view(odd)) == ()
-    assert rehearse(view(odd, repair=DRY)) == ()
-
-
 def test_what_is_owed_comes_first_and_once():
     owed = RequestTranscoding(video=VIDEO, kinds=(TranscodingKind.HLS,), reason=Reason.JOB_REPAIRED, message="m")
 

@@ -71,7 +71,10 @@ def _parse(description: str) -> OwnershipMark | None:
     return mark if mark.text() == description else None
 
 
-def belongs(description: str | None, *, cluster_id: str, pool_uid: str) -> bool:
-    """Whether a runner with this description is one of the pool's, as only its mark can tell."""
+def belongs(description: str | None, *, runner: str, cluster_id: str, pool_uid: str) -> bool:
+    """Whether a runner of this name and description is one of the pool's, as only its mark can tell.
+
+    On a runner of another name than its pod's, somebody has copied the mark: we make no such runner.
+    """
     mark = parse_mark(description)
-    return mark is not None and (mark.cluster_id, mark.pool_uid) == (cluster_id, pool_uid)
+    return mark is not None and (mark.pod, mark.cluster_id, mark.pool_uid) == (runner, cluster_id, pool_uid)

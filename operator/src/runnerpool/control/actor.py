@@ -33,6 +33,7 @@ from runnerpool.planning.plan import (
     Stop,
     Unregister,
 )
+from runnerpool.planning.repair import describe
 from runnerpool.planning.snapshot import PoolSnapshot
 
 _log = logging.getLogger(__name__)
@@ -205,7 +206,7 @@ class Actor:
 
     def _is_ours(self, row: RunnerAccount) -> bool:
         """It bears this pool's mark: a pod whose name somebody has taken on the server was never registered."""
-        return belongs(row.description, cluster_id=self._cluster_id, pool_uid=self._pool.uid)
+        return belongs(row.description, runner=row.name, cluster_id=self._cluster_id, pool_uid=self._pool.uid)
 
     async def _unregister(self, step: Unregister) -> None:
         if self._link is None:
@@ -222,8 +223,8 @@ class Actor:
         for job in reading.active if reading else ():
             if job.runner == runner:
                 _log.warning(
-                    "%s/%s: runner %s is unregistered while job %s (%s) is credited to it; the server takes it back",
-                    self._pool.namespace, self._pool.name, runner, job.uuid, job.type,
+                    "%s/%s: runner %s is unregistered while %s is credited to it; the server takes it back",
+                    self._pool.namespace, self._pool.name, runner, describe(job.uuid, job),
                 )  # fmt: skip
 
 

@@ -134,6 +134,6 @@ def _server_side(now_pass: Pass, cluster_id: str) -> tuple[QueueReading, tuple[R
         rows = tuple(
             RunnerRow(id=row.id, name=row.name, last_contact=row.last_contact)
             for row in access.rows
-            if belongs(row.description, cluster_id=cluster_id, pool_uid=pool.uid)
+            if belongs(row.description, runner=row.name, cluster_id=cluster_id, pool_uid=pool.uid)
         )
     return queue, rows

@@ -52,6 +52,13 @@ def _sendable(token: SecretStr) -> SecretStr:
     return token
 
 
+def _uuid(value: str) -> str:
+    uuid = uuid_of(value)
+    if uuid is None:
+        raise ValueError("no UUID")
+    return uuid
+
+
 def _failures(value: Any) -> int:
     known = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
     return value if known else 0
@@ -61,6 +68,8 @@ def _video(value: Any) -> str | None:
     return uuid_of(value.get("videoUUID")) if isinstance(value, Mapping) else None
 
 
+# What jobs are told apart and called by, to people too: a text of any other shape is not PeerTube's.
+_Uuid = Annotated[str, AfterValidator(_uuid)]
 _Time = Annotated[AwareDatetime, AfterValidator(_utc)]
 _SendableToken = Annotated[_Token, AfterValidator(_sendable)]
 
@@ -76,7 +85,7 @@ class _State(_Wire):
 
 
 class _Parent(_Wire):
-    uuid: _Text
+    uuid: _Uuid
     state: _State
 
 
@@ -90,7 +99,7 @@ class WireJob(_Wire):
     What serves explanations alone (start, failures, video) may be missing or odd: a plan does without it.
     """
 
-    uuid: _Text
+    uuid: _Uuid
     type: _Text
     state: _State
     priority: _Number

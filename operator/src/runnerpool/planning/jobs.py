@@ -25,6 +25,7 @@ class Job:
     """One runner job. Types and states are open sets: a newer server may answer ones that are unknown here.
 
     Attributes:
+        uuid: In lower case. Of the texts of the server, this and `video` alone are repeated to people.
         state: A `JobState` value, or a number unknown to us.
         runner: Name of the runner that the server credits it to; None if nobody.
         started: When it was last taken; None while nobody has it.

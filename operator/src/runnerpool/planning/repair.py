@@ -1,6 +1,6 @@
 """What is to be done, or would be done, about jobs that are stuck, or that kill their runners."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from runnerpool.api.job_types import JOB_TYPES, JobType
 from runnerpool.api.pool import PoisonJobs, Repair, StuckJobs
 from runnerpool.api.reasons import Reason
-from runnerpool.api.uuids import uuid_of
 from runnerpool.planning.jobs import Job, JobState, ServerReading
 from runnerpool.planning.repair_steps import CancelJob, DeleteJob, RepairStep, RequestTranscoding, TranscodingKind
 from runnerpool.planning.stuck import StuckCause, StuckJob
@@ -70,7 +69,7 @@ def plan_repairs(view: RepairView) -> tuple[RepairStep, ...]:
     if view.repair.poison_jobs is PoisonJobs.CANCEL:
         steps += _cancel_poison(view)
     if view.repair.stuck_jobs is StuckJobs.REPAIR:
-        steps += (_mend(one, view.reading) for one in _sound(view.stuck))
+        steps += (_mend(one, view.reading) for one in view.stuck)
     first: dict[str, RepairStep] = {}
     for step in steps:
         first.setdefault(key_of(step), step)
@@ -82,7 +81,7 @@ def rehearse(view: RepairView) -> tuple[Rehearsal, ...]:
     """What a dry run has to tell that it has not told yet."""
     if view.repair.stuck_jobs is not StuckJobs.DRY_RUN:
         return ()
-    fresh = [one for one in _sound(view.stuck) if one.job.uuid not in view.told]
+    fresh = [one for one in view.stuck if one.job.uuid not in view.told]
     return tuple(
         Rehearsal(job=one.job.uuid, message=f"dry run: {_mend(one, view.reading).message}") for one in fresh[:AT_ONCE]
     )
@@ -104,11 +103,6 @@ def describe(uuid: str, job: Job | None) -> str:
 def _tried_of_late(step: RepairStep, view: RepairView) -> bool:
     last = view.tried.get(key_of(step))
     return last is not None and view.now - last < TRY_AGAIN_AFTER
-
-
-def _sound(stuck: Iterable[StuckJob]) -> list[StuckJob]:
-    """Those that can be asked for: the others bear ids that no PeerTube makes."""
-    return [one for one in stuck if uuid_of(one.job.uuid) is not None]
 
 
 def _cancel_poison(view: RepairView) -> list[RepairStep]:
