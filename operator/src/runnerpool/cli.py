@@ -9,6 +9,7 @@ import typer
 
 import runnerpool
 from runnerpool import logs
+from runnerpool.api.ownership import fits
 from runnerpool.process import run_until_stopped
 from runnerpool.settings import Settings
 from runnerpool.uninstall import check_uninstall as look_for_pools
@@ -37,6 +38,16 @@ class LogFormat(StrEnum):
     TEXT = "text"
 
 
+def _fit_for_marks(cluster_id: str | None) -> str | None:
+    """Refuse at the start what every registration would fail by. "" is none, as in the chart."""
+    if cluster_id and not fits(cluster_id):
+        raise typer.BadParameter(
+            "must be 1 to 128 letters, digits, '.', '_' and '-', a letter or digit first and last; write another one, "
+            "or leave the option out"
+        )
+    return cluster_id
+
+
 @app.command()
 def version() -> None:
     """Print the version."""
@@ -51,7 +62,11 @@ def run(  # noqa: PLR0913 -- one parameter an option
         list[str] | None, typer.Option(help="Namespace to watch; may be given more than once. Default: all.")
     ] = None,
     cluster_id: Annotated[
-        str | None, typer.Option(help="Id that our marks carry on the server. Default: UID of namespace kube-system.")
+        str | None,
+        typer.Option(
+            callback=_fit_for_marks,
+            help="Id that our marks carry on the server. Default: UID of namespace kube-system.",
+        ),
     ] = None,
     kubeconfig: Annotated[
         str | None, typer.Option(envvar="KUBECONFIG", help="Kubeconfig file. Default: the pod's ServiceAccount.")

@@ -1,4 +1,5 @@
 import os
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -71,3 +72,20 @@ def test_a_kubeconfig_is_handed_on_to_kopf_which_looks_in_the_environment_only(s
 def test_a_wrong_command_line_ends_with_2_before_anything_starts(started, arguments):
     assert invoke(*arguments).exit_code == 2
     assert started == []
+
+
+@pytest.mark.parametrize("odd", ["prod eu", "-", "prod-", "x" * 129, "prod]", "prod\n"])
+def test_a_cluster_id_that_no_mark_can_bear_is_refused_with_the_remedy(started, odd):
+    done = invoke("run", "--runner-image=r:1", f"--cluster-id={odd}")
+
+    assert done.exit_code == 2
+    told = " ".join(re.sub(r"\x1b\[[\d;]*m|│", "", done.output).split())
+    assert "Invalid value for '--cluster-id'" in told
+    assert "leave the option out" in told
+    assert started == []
+
+
+@pytest.mark.parametrize("good", ["prod-eu", "5f0c7b2e-1111-4222-8333-444455556666", ""])
+def test_a_cluster_id_that_marks_can_bear_is_handed_on(started, good):
+    assert invoke("run", "--runner-image=r:1", f"--cluster-id={good}").exit_code == 0
+    assert started[0].cluster_id == good

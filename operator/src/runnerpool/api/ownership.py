@@ -43,7 +43,7 @@ class OwnershipMark:
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
-            if not _PART.fullmatch(getattr(self, name)):
+            if not fits(getattr(self, name)):
                 raise ValueError(f"the ownership mark's {name} must be 1 to 128 letters, digits, '.', '_' and '-'")
 
     def text(self) -> str:
@@ -54,6 +54,11 @@ class OwnershipMark:
             f"[runnerpool.dev/v1 cluster={self.cluster_id} namespace={self.namespace} pool={self.pool} "
             f"uid={self.pool_uid} pod={self.pod}]"
         )
+
+
+def fits(part: str) -> bool:
+    """Whether a mark can bear this as one of its parts."""
+    return _PART.fullmatch(part) is not None
 
 
 def parse_mark(description: str | None) -> OwnershipMark | None:
