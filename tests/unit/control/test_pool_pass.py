@@ -653,6 +653,25 @@ async def test_a_job_still_credited_to_a_runner_that_goes_is_named(stage, caplog
     assert f"runner {name} is unregistered while job active-0" in caplog.text
 
 
+async def test_a_step_that_fails_by_a_fault_of_ours_leaves_no_other_running(stage, monkeypatch):
+    create_pod, first = stage.cluster.create_pod, stage.pod(1)
+
+    async def create(manifest):
+        if manifest["metadata"]["name"] == first:
+            raise KeyError("a fault of ours")
+        await asyncio.sleep(0.01)
+        return await create_pod(manifest)
+
+    monkeypatch.setattr(stage.cluster, "create_pod", create)
+    stage.link.set(**pending(3))
+
+    with pytest.raises(KeyError):
+        await stage.make_pass()
+
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert stage.rows == [stage.pod(2), stage.pod(3)]
+
+
 async def test_a_type_that_the_server_made_up_is_not_repeated(stage, caplog):
     stage.link.set(**pending(1))
     await stage.settle()

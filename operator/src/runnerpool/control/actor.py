@@ -118,8 +118,12 @@ class Actor:
         return await self._attempt_all(step for step in steps if not (self._cautious and step is first))
 
     async def _attempt_all(self, steps: Iterable[Step]) -> tuple[Trouble, ...]:
-        results = await asyncio.gather(*(self._attempt(step) for step in steps))
-        return tuple(trouble for trouble in results if trouble)
+        """All end before the pass does, though one fails by a fault of ours: none may run on into the next pass."""
+        results = await asyncio.gather(*(self._attempt(step) for step in steps), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return tuple(result for result in results if isinstance(result, Trouble))
 
     async def _write_reserved(self, step: Reserve | ReleaseReserved) -> None:
         ordinals = set(step.ordinals)
