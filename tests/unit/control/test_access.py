@@ -10,6 +10,7 @@ from runnerpool.api.parsing import parse_pool
 from runnerpool.api.reasons import Reason
 from runnerpool.control.access import Access
 from runnerpool.control.ports import PoolKey
+from runnerpool.peertube.trust import CaBundle
 from runnerpool.planning.jobs import Job, JobState
 from runnerpool.planning.queue import QueueUnknown
 from support.builders import pool_body, spec_body
@@ -97,6 +98,23 @@ async def test_a_rotated_bundle_holds_from_the_next_pass_on(private: Stage) -> N
     private.cluster.logins["authority"]["ca.crt"] = NEW
 
     assert await private.bundle() == NEW
+
+
+async def test_a_bundle_is_parsed_only_when_it_has_changed(private: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+    parse = CaBundle.parse
+
+    def counted(text: str) -> CaBundle:
+        parsed.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(CaBundle, "parse", counted)
+
+    for text in (OLD, OLD, NEW, NEW, OLD):
+        private.cluster.logins["authority"]["ca.crt"] = text
+        assert await private.bundle() == text
+
+    assert parsed == [OLD, NEW, OLD]
 
 
 @pytest.mark.parametrize(

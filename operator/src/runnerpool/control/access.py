@@ -1,5 +1,6 @@
 """A pool's way to its server: the Secrets that it names, and the shared poller that they open."""
 
+import hashlib
 from collections.abc import Callable
 
 from runnerpool.api.pool import Pool
@@ -37,6 +38,8 @@ class Access:
         self._link: ServerLink | None = None
         self._last_known: ServerReading | None = None
         self._unknown: QueueUnknown | None = None
+        # The digest of what was parsed last, as private keys may stand in it too, and what came of it.
+        self._last_parsed: tuple[bytes, CaBundle] | None = None
         self.ca_bundle: CaBundle | None = None
         self.ca_bundle_known = False
 
@@ -97,10 +100,17 @@ class Access:
                 message = f"the CA bundle does not exist: put certificates in PEM into {where}"
                 raise BadCaBundle(Reason.CA_BUNDLE_NOT_FOUND, message)
             try:
-                self.ca_bundle = CaBundle.parse(values[reference.key].get_secret_value())
+                self.ca_bundle = self._parsed(values[reference.key].get_secret_value())
             except BadCaBundle as error:
                 raise BadCaBundle(error.reason, f"{where}: {error.message}") from None
         self.ca_bundle_known = True
+
+    def _parsed(self, text: str) -> CaBundle:
+        """The bundle; the same text is not parsed again in each pass, as every certificate takes a TLS context."""
+        digest = hashlib.sha256(text.encode()).digest()
+        if self._last_parsed is None or self._last_parsed[0] != digest:
+            self._last_parsed = (digest, CaBundle.parse(text))
+        return self._last_parsed[1]
 
     def _still_unknown(self, error: BadSecret) -> QueueUnknown:
         """A Secret that goes when the server has long been out of reach is one more cause, and no new beginning."""
