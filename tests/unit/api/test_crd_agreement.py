@@ -14,7 +14,8 @@ from runnerpool.api import bounds, names, ownership, quantity
 from runnerpool.api.conditions import MAX_MESSAGE_LENGTH, ConditionType
 from runnerpool.api.job_types import JOB_TYPES
 from runnerpool.api.parsing import SpecInvalid, parse_pool
-from runnerpool.api.pool import PodTemplate, PoolSpec
+from runnerpool.api.pod_template import PodTemplate
+from runnerpool.api.pool import PoolSpec
 from runnerpool.planning.naming import MAX_ORDINAL
 from support.builders import pool_body
 from support.crd import crd, faults, fields, root_schema, schema_of, version, with_defaults

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runnerpool.api.names import pod_name, pod_ordinal
-from runnerpool.api.pool import is_reserved_key
+from runnerpool.api.pod_template import is_reserved_key
 
 UID = "0a1b2c3d-0000-4000-8000-000000000000"
 

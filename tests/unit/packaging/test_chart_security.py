@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from runnerpool.api.pool import Pool, PoolSpec, Scaling, SecretRef, Server
+from runnerpool.api.model import SecretRef
+from runnerpool.api.pool import Pool, PoolSpec, Scaling, Server
 from runnerpool.cluster.api import KubeApi
 from runnerpool.cluster.gateway import ClusterGateway
 from runnerpool.cluster.lease import LeaseStore, LeaseTerms

@@ -7,19 +7,15 @@ objects, and a test proves it. Field names are those of the resource in snake ca
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, model_validator
 
 from runnerpool.api.bounds import (
     MAX_THREADS_PER_CPU,
-    AnnotationValue,
     Count,
-    EnvName,
     Image,
     JobTypes,
-    LabelValue,
     ObjectName,
     PoolName,
     Quantity,
@@ -28,14 +24,9 @@ from runnerpool.api.bounds import (
     Url,
 )
 from runnerpool.api.job_types import JobType
-from runnerpool.api.names import GROUP, LABEL_MANAGED_BY
+from runnerpool.api.model import Model, SecretRef
+from runnerpool.api.pod_template import PodTemplate
 from runnerpool.api.quantity import parse_quantity
-
-
-class _Model(BaseModel):
-    """Frozen, camel case outside; unknown fields are ignored, so that a newer CRD does not break an older operator."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True, strict=True)
 
 
 class LookAhead(StrEnum):
@@ -96,20 +87,14 @@ class StuckJobs(StrEnum):
     REPAIR = "Repair"
 
 
-class SecretRef(_Model):
-    """A Secret in the pool's own namespace."""
-
-    name: ObjectName
-
-
-class CaBundleRef(_Model):
+class CaBundleRef(Model):
     """A Secret in the pool's own namespace, and the key in it under which certificates in PEM stand."""
 
     name: ObjectName
     key: SecretKey = "ca.crt"
 
 
-class Server(_Model):
+class Server(Model):
     """The PeerTube instance.
 
     Attributes:
@@ -126,7 +111,7 @@ class Server(_Model):
     credentials_ref: SecretRef
 
 
-class Scaling(_Model):
+class Scaling(Model):
     """How many pods. `idle_seconds`: how long a pod's slots stay idle before it goes."""
 
     min_replicas: Count = 0
@@ -142,14 +127,14 @@ class Scaling(_Model):
         return self
 
 
-class Ffmpeg(_Model):
+class Ffmpeg(Model):
     """`threads`: per FFmpeg process; Auto = CPU limit (or request, or node) ÷ concurrency, at least 1."""
 
     threads: Threads = "Auto"
     nice: Annotated[int, Field(ge=0, le=19)] = 10
 
 
-class Resources(_Model):
+class Resources(Model):
     """Kubernetes resource quantities, passed on as they are (extended resources too)."""
 
     requests: dict[str, Quantity] = Field(default_factory=dict, max_length=16)
@@ -164,13 +149,13 @@ class Resources(_Model):
         return self
 
 
-class Scratch(_Model):
+class Scratch(Model):
     """The work space of the runner: an `emptyDir` of this size limit."""
 
     size: Quantity = "50Gi"
 
 
-class Runner(_Model):
+class Runner(Model):
     """What a runner pod looks like. `image` None means the operator's own release."""
 
     image: Image | None = None
@@ -192,7 +177,7 @@ class Runner(_Model):
         return self
 
 
-class Rollout(_Model):
+class Rollout(Model):
     """How pods are replaced when their settings change.
 
     Attributes:
@@ -210,7 +195,7 @@ class Rollout(_Model):
         return self
 
 
-class Lifecycle(_Model):
+class Lifecycle(Model):
     """How pods begin, are judged, and end. Units are in the names.
 
     Attributes:
@@ -234,7 +219,7 @@ class Lifecycle(_Model):
     deletion_policy: DeletionPolicy = Field(default=DeletionPolicy.DRAIN, strict=False)
 
 
-class Repair(_Model):
+class Repair(Model):
     """What may be done to jobs on the server.
 
     Attributes:
@@ -246,56 +231,7 @@ class Repair(_Model):
     stuck_after_seconds: Annotated[int, Field(ge=60, le=604800)] = 3600
 
 
-class EnvVar(_Model):
-    """A literal environment variable of the runner container."""
-
-    name: EnvName
-    value: Annotated[str, Field(max_length=32768)] = ""
-
-
-class PodTemplate(_Model):
-    """The closed list of what a pool's author may set on the pod.
-
-    Structures that are Kubernetes' own are passed on as they are; the CRD and, when the pod is made, the API server
-    judge them.
-    """
-
-    labels: dict[str, LabelValue] = Field(default_factory=dict, max_length=32)
-    annotations: dict[str, AnnotationValue] = Field(default_factory=dict, max_length=32)
-    node_selector: dict[str, LabelValue] = Field(default_factory=dict, max_length=32)
-    tolerations: list[dict[str, Any]] = Field(default_factory=list, max_length=32)
-    affinity: dict[str, Any] | None = None
-    topology_spread_constraints: list[dict[str, Any]] = Field(default_factory=list, max_length=8)
-    priority_class_name: ObjectName | None = None
-    runtime_class_name: ObjectName | None = None
-    image_pull_secrets: list[SecretRef] = Field(default_factory=list, max_length=8)
-    host_aliases: list[dict[str, Any]] = Field(default_factory=list, max_length=16)
-    dns_config: dict[str, Any] | None = None
-    env: list[EnvVar] = Field(default_factory=list, max_length=64)
-
-    @model_validator(mode="after")
-    def _marks_are_ours(self) -> Self:
-        if any(is_reserved_key(key) for key in (*self.labels, *self.annotations)):
-            raise ValueError(
-                "labels and annotations must not use runnerpool.dev/… or app.kubernetes.io/managed-by; the operator "
-                "finds its pods by them"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
-        for field, names in (("env", self.env), ("imagePullSecrets", self.image_pull_secrets)):
-            if len({item.name for item in names}) < len(names):
-                raise ValueError(f"{field} must not name anything twice")
-        return self
-
-
-def is_reserved_key(key: str) -> bool:
-    """Whether a label or annotation belongs to the operator."""
-    return key == LABEL_MANAGED_BY or key.startswith(f"{GROUP}/")
-
-
-class PoolSpec(_Model):
+class PoolSpec(Model):
     """`spec` of the resource."""
 
     server: Server
@@ -325,7 +261,7 @@ class PoolSpec(_Model):
         return self
 
 
-class Pool(_Model):
+class Pool(Model):
     """One pool: its identity and what it asks for.
 
     Attributes:

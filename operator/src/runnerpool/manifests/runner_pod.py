@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from runnerpool.api import names
-from runnerpool.api.pool import Pool, is_reserved_key
+from runnerpool.api.pod_template import is_reserved_key
+from runnerpool.api.pool import Pool
 from runnerpool.manifests.agent_secret import agent_settings
 from runnerpool.manifests.container import runner_container, volumes
 from runnerpool.manifests.fingerprint import fingerprint
