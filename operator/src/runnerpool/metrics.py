@@ -1,6 +1,6 @@
 """What `/metrics` tells. Labels are bounded: namespace, pool, server's host and closed lists; never a pod or a job."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -28,70 +28,77 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._per_pool: list[MetricWrapperBase] = []
-        self._make_pool_series()
+        self._make_pod_series()
+        self._make_queue_series()
+        self._make_pass_series()
+        self._make_peertube_series()
         self._make_process_series()
 
-    def _make_pool_series(self) -> None:
+    def _make_pod_series(self) -> None:
         self._desired = self._gauge("runnerpool_desired_replicas", "Pods that should be able to take work.")
         self._replicas = self._gauge("runnerpool_replicas", "Runner pods by state.", "state")
         self._updated = self._gauge(
             "runnerpool_pool_updated_replicas", "Pods that may take work and were made from the present spec."
         )
-        self._conditions = self._gauge(
-            "runnerpool_pool_condition", "The pool's conditions: 1 for the status that holds, else 0.", "type", "status"
-        )
         self._limits = self._gauge("runnerpool_replicas_limit", "The pool's bounds.", "bound")
-        self._jobs = self._gauge("runnerpool_queue_jobs", "Jobs of the pool's types by state.", "state")
-        self._oldest = self._gauge("runnerpool_queue_oldest_pending_seconds", "Age of the oldest pending job.")
-        self._known = self._gauge("runnerpool_queue_known", "1 if the server's queue could be read, else 0.")
-        self._complete = self._gauge("runnerpool_queue_complete", "0 if the queue figures are 'at least', else 1.")
         self._failed = self._counter(
             "runnerpool_pods_failed_total", "Pods that failed or were given up as sick.", "cause"
         )
         self._unhealthy = self._gauge("runnerpool_unhealthy_replicas", "Pods that look sick.")
-        self._stuck = self._gauge("runnerpool_queue_stuck_jobs", "Jobs of the pool's types that do not move.", "cause")
-        self._stuck_oldest = self._gauge(
-            "runnerpool_queue_stuck_oldest_seconds", "How long the longest of them has not moved.", "cause"
-        )
         self._lost_work = self._counter(
             "runnerpool_lost_work_seconds_total",
             "Encoding that came to nothing in pods that have ended, by cause.",
             "cause",
         )
-        self._reclaim_seconds = Histogram(
+
+    def _make_queue_series(self) -> None:
+        self._jobs = self._gauge("runnerpool_queue_jobs", "Jobs of the pool's types by state.", "state")
+        self._oldest = self._gauge("runnerpool_queue_oldest_pending_seconds", "Age of the oldest pending job.")
+        self._known = self._gauge("runnerpool_queue_known", "1 if the server's queue could be read, else 0.")
+        self._complete = self._gauge("runnerpool_queue_complete", "0 if the queue figures are 'at least', else 1.")
+        self._stuck = self._gauge("runnerpool_queue_stuck_jobs", "Jobs of the pool's types that do not move.", "cause")
+        self._stuck_oldest = self._gauge(
+            "runnerpool_queue_stuck_oldest_seconds", "How long the longest of them has not moved.", "cause"
+        )
+        self._reclaim_seconds = self._histogram(
             "runnerpool_reclaim_duration_seconds",
             "From the end of a pod to when a job of it is seen pending, or in other hands.",
-            (*_POOL, "way"),
-            registry=self.registry,
+            "way",
             buckets=_RECLAIM_SECONDS,
         )
-        self._per_pool.append(self._reclaim_seconds)
+
+    def _make_pass_series(self) -> None:
+        self._conditions = self._gauge(
+            "runnerpool_pool_condition", "The pool's conditions: 1 for the status that holds, else 0.", "type", "status"
+        )
         self._steps = self._counter("runnerpool_steps_total", "Steps carried out.", "step", "reason")
         self._passes = self._counter("runnerpool_passes_total", "Passes of observe, plan, act, report.", "result")
-        self._pass_seconds = Histogram(
-            "runnerpool_pass_duration_seconds", "Length of a pass.", _POOL, registry=self.registry, buckets=_SECONDS
-        )
-        self._per_pool.append(self._pass_seconds)
+        self._pass_seconds = self._histogram("runnerpool_pass_duration_seconds", "Length of a pass.", buckets=_SECONDS)
 
-    def _make_process_series(self) -> None:
-        registry = self.registry
+    def _make_peertube_series(self) -> None:
         self._peertube = Counter(
             "runnerpool_peertube_requests_total",
             "Calls to PeerTube servers.",
             ("server", "operation", "code"),
-            registry=registry,
+            registry=self.registry,
         )
         self._peertube_seconds = Histogram(
             "runnerpool_peertube_request_duration_seconds",
             "Length of a call to a PeerTube server.",
             ("server", "operation"),
-            registry=registry,
+            registry=self.registry,
             buckets=_SECONDS,
         )
         self._logins = Counter(
-            "runnerpool_peertube_logins_total", "Logins to PeerTube servers.", ("server", "result"), registry=registry
+            "runnerpool_peertube_logins_total",
+            "Logins to PeerTube servers.",
+            ("server", "result"),
+            registry=self.registry,
         )
         self._per_server = (self._peertube, self._peertube_seconds, self._logins)
+
+    def _make_process_series(self) -> None:
+        registry = self.registry
         self._kube = Counter(
             "runnerpool_operator_kube_requests_total",
             "Calls to the API server, kopf's watches not counted.",
@@ -126,6 +133,11 @@ class Metrics:
         counter = Counter(name, text, (*_POOL, *labels), registry=self.registry)
         self._per_pool.append(counter)
         return counter
+
+    def _histogram(self, name: str, text: str, *labels: str, buckets: Sequence[float]) -> Histogram:
+        histogram = Histogram(name, text, (*_POOL, *labels), registry=self.registry, buckets=buckets)
+        self._per_pool.append(histogram)
+        return histogram
 
     def pass_done(self, key: tuple[str, str], result: str, seconds: float) -> None:
         """One pass of a pool ended. `result`: success, conflict, error."""
