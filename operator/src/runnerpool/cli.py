@@ -48,6 +48,31 @@ def _fit_for_marks(cluster_id: str | None) -> str | None:
     return cluster_id
 
 
+_ClusterId = Annotated[
+    str | None,
+    typer.Option(
+        callback=_fit_for_marks, help="Id that our marks carry on the server. Default: UID of namespace kube-system."
+    ),
+]
+_Kubeconfig = Annotated[
+    str | None, typer.Option(envvar="KUBECONFIG", help="Kubeconfig file. Default: the pod's ServiceAccount.")
+]
+_PollPeriod = Annotated[
+    float, typer.Option(min=1, max=300, help="Time between two looks at a server's queue, at least.")
+]
+_LeaderElection = Annotated[
+    bool,
+    typer.Option(
+        "--leader-election/--no-leader-election",
+        help="Act only while holding a Lease: needed where several replicas serve the same pools.",
+    ),
+]
+_LeaseIdentity = Annotated[
+    str | None,
+    typer.Option(help="Who we are in the Lease: no two processes at once. Default: host name and a random id."),
+]
+
+
 @app.command()
 def version() -> None:
     """Print the version."""
@@ -61,34 +86,15 @@ def run(  # noqa: PLR0913 -- one parameter an option
     namespace: Annotated[
         list[str] | None, typer.Option(help="Namespace to watch; may be given more than once. Default: all.")
     ] = None,
-    cluster_id: Annotated[
-        str | None,
-        typer.Option(
-            callback=_fit_for_marks,
-            help="Id that our marks carry on the server. Default: UID of namespace kube-system.",
-        ),
-    ] = None,
-    kubeconfig: Annotated[
-        str | None, typer.Option(envvar="KUBECONFIG", help="Kubeconfig file. Default: the pod's ServiceAccount.")
-    ] = None,
-    poll_period_seconds: Annotated[
-        float, typer.Option(min=1, max=300, help="Time between two looks at a server's queue, at least.")
-    ] = 5.0,
+    cluster_id: _ClusterId = None,
+    kubeconfig: _Kubeconfig = None,
+    poll_period_seconds: _PollPeriod = 5.0,
     metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /metrics.")] = 8080,
     health_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /healthz and /readyz.")] = 8081,
-    leader_election: Annotated[
-        bool,
-        typer.Option(
-            "--leader-election/--no-leader-election",
-            help="Act only while holding a Lease: needed where several replicas serve the same pools.",
-        ),
-    ] = False,
+    leader_election: _LeaderElection = False,
     lease_name: Annotated[str, typer.Option(help="Name of the Lease, the same for all replicas.")] = "runnerpool",
     lease_namespace: Annotated[str | None, typer.Option(help="Namespace of the Lease. Default: the pod's own.")] = None,
-    lease_identity: Annotated[
-        str | None,
-        typer.Option(help="Who we are in the Lease: no two processes at once. Default: host name and a random id."),
-    ] = None,
+    lease_identity: _LeaseIdentity = None,
     log_level: Annotated[LogLevel, typer.Option(help="Lines of this weight and more.")] = LogLevel.INFO,
     log_format: Annotated[LogFormat, typer.Option(help="json for machines, text for people.")] = LogFormat.JSON,
 ) -> None:
@@ -118,9 +124,7 @@ def check_uninstall(
     namespace: Annotated[
         list[str] | None, typer.Option(help="Namespace that is served; may be given more than once. Default: all.")
     ] = None,
-    kubeconfig: Annotated[
-        str | None, typer.Option(envvar="KUBECONFIG", help="Kubeconfig file. Default: the pod's ServiceAccount.")
-    ] = None,
+    kubeconfig: _Kubeconfig = None,
 ) -> None:
     """Exit with 1, and say what to do, while pools are left. The chart runs this before `helm uninstall`."""
     verdict = asyncio.run(look_for_pools(kubeconfig, tuple(namespace or ())))
