@@ -10,7 +10,7 @@ _HEAD = """\
 # Soak
 
 Written by `make soak` from the results of its runs, never by hand. Each test passed, at the commit beside it;
-what it counted stands there, too.
+what it counted stands there, too. What several tests of a file wait for together is in the time of the first to run.
 
 | Test | Commit | Took | Counted |
 | --- | --- | --- | --- |

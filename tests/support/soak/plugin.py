@@ -11,6 +11,7 @@ from support.soak.switch import SOAKING
 
 MARKER = "soak"
 _COUNTED = pytest.StashKey[dict[str, int]]()
+_REPORTS = pytest.StashKey[list[pytest.TestReport]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,8 +46,13 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if SOAKING and report.when == "call" and report.passed and item.get_closest_marker(MARKER):
-        write(Record(test=item.nodeid, seconds=call.duration, found=found(item), commit=commit()))
+    if SOAKING and item.get_closest_marker(MARKER):
+        reports = item.stash.setdefault(_REPORTS, [])
+        reports.append(report)
+        # Observers judge, and logs are scanned, when a test's fixtures end.
+        if report.when == "teardown" and all(told.passed for told in reports):
+            seconds = sum(told.duration for told in reports)
+            write(Record(test=item.nodeid, seconds=seconds, found=found(item), commit=commit()))
     return report
 
 

@@ -12,11 +12,12 @@ RESULTS = ROOT / "build" / "soak"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One test that passed.
+    """One test that passed, and whose fixtures ended well.
 
     Attributes:
         test: Its node id, from the root of the project.
-        seconds: How long it took.
+        seconds: How long it took with its fixtures. One that several tests share is the first one's to make and the
+            last one's to end.
         found: What it found out, in the order in which it is told.
         commit: What it tested, in short; with `+` if the tree differed from it.
     """
