@@ -92,6 +92,28 @@ def test_a_missing_secret_that_the_pool_does_not_tell_of_is_seen_by_the_observer
     assert honest_status.check(script.history()) == []
 
 
+def test_a_secret_that_is_back_and_told_as_missing_half_a_minute_later_is_seen_by_the_observer_itself() -> None:
+    script = scene()
+    script.secret(100, Change.DELETED)
+    script.pool(108, conditions=MISSING)
+    script.secret(200)
+    (found,) = honest_status.check(script.history())
+    assert (found.since, found.at) == (BEGIN + 200, BEGIN + 231)
+    assert found.what == "pool vod still tells that Secret peertube-admin is missing"
+    assert honest_status.check(script.history(end=225)) == []
+    script.pool(229)
+    assert honest_status.check(script.history()) == []
+
+
+def test_a_pool_that_names_another_secret_may_miss_that_one() -> None:
+    script = scene()
+    script.secret(100, Change.DELETED)
+    script.pool(108, conditions=MISSING)
+    script.pool(190, conditions=MISSING, server={"credentialsRef": {"name": "another"}})
+    script.secret(200)
+    assert honest_status.check(script.history()) == []
+
+
 def test_a_secret_that_is_back_at_once_was_not_missing() -> None:
     script = scene()
     script.secret(100, Change.DELETED)

@@ -20,6 +20,7 @@ TOLD_SECONDS = 10.0
 HEALED_SECONDS = 30.0
 # From the API server's clock to the moment in which a version is heard here.
 _SLACK_SECONDS = 1.0
+_SECRET_MISSING = "SecretNotFound"
 
 
 def check(history: History) -> list[Violation]:
@@ -85,13 +86,28 @@ def _missing_secret(history: History, versions: list[Version]) -> Iterator[Viola
     deleted = [v.at for v in versions if v.change is Change.DELETED or objects.going(v.body)]
     if first is None:
         return
-    name = str(versions[0].body["spec"].get("server", {}).get("credentialsRef", {}).get("name", ""))
+    pool, name = versions[0].name, _login_of(versions[0].body)
     whole = Span(begin=first, end=min([*deleted, history.end]))
-    for span in _absent(history, name, whole):
+    missing = _absent(history, name, whole)
+    for span in missing:
         due = span.begin + TOLD_SECONDS + _SLACK_SECONDS
         states = _states(versions, span.begin, due)
         if span.end >= due and all(objects.condition(state, "Ready").get("status") != "False" for state in states):
-            yield _violation(span.begin, due, f"pool {versions[0].name} does not tell that Secret {name} is missing")
+            yield _violation(span.begin, due, f"pool {pool} does not tell that Secret {name} is missing")
+    for back in gaps_between(missing, whole):
+        due = back.begin + HEALED_SECONDS + _SLACK_SECONDS
+        states = _states(versions, back.begin, due)
+        if back.end >= due and all(_misses(state, name) for state in states):
+            yield _violation(back.begin, due, f"pool {pool} still tells that Secret {name} is missing")
+
+
+def _login_of(pool: Json) -> str:
+    """Name of the Secret that it names; empty if it names none."""
+    return str(pool["spec"].get("server", {}).get("credentialsRef", {}).get("name", ""))
+
+
+def _misses(pool: Json, name: str) -> bool:
+    return _login_of(pool) == name and objects.shows(pool, _SECRET_MISSING)
 
 
 def _absent(history: History, name: str, whole: Span) -> list[Span]:
