@@ -164,9 +164,6 @@ class SimulationClient:
         """Have the server read its certificate's files again; connections end after the answer they wait for."""
         self._json("POST", "/simulation/certificate")
 
-    def generate_registration_token(self) -> None:
-        self._send("POST", "/api/v1/runners/registration-tokens/generate")
-
     def delete_registration_tokens(self) -> None:
         """Delete every registration token, and with it every runner that was registered."""
         tokens = self._json("GET", "/api/v1/runners/registration-tokens", params={"count": 100})

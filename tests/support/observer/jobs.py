@@ -1,4 +1,4 @@
-"""The jobs of a history: who holds which, and how many wait."""
+"""The jobs of a history: who holds which, and the states they are in."""
 
 from support.observer.records import History
 
@@ -22,16 +22,3 @@ def holders_at(history: History, at: float) -> dict[str, str]:
 def held_at(history: History, runner: str, at: float) -> list[str]:
     """The jobs in the hand of one runner at a moment."""
     return [job for job, holder in holders_at(history, at).items() if holder == runner]
-
-
-def states_at(history: History, at: float) -> dict[str, tuple[str, int]]:
-    """Type and state of each job that is there at a moment."""
-    states: dict[str, tuple[str, int]] = {}
-    for step in history.steps:
-        if step.at > at:
-            break
-        if step.after is None:
-            states.pop(step.job, None)
-        else:
-            states[step.job] = (step.type, step.after)
-    return states

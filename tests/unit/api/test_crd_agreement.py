@@ -24,7 +24,6 @@ from support.crd_strategies import JUNK, PASSED_ON, places, put, specs
 pytestmark = pytest.mark.timeout(300)
 
 SPEC = schema_of("spec")
-ACROSS_FIELDS = (".scaling", ".runner", ".runner.resources", ".rollout", ".podTemplate")
 
 
 def parsed(spec: dict[str, Any]) -> Any:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from runnerpool.api.conditions import MAX_MESSAGE_LENGTH
+from runnerpool.api.failure_causes import REMEDIES, FailureCause
 from runnerpool.api.loss_causes import LOSS_REMEDIES, LossCause
-from runnerpool.api.remedies import UPLOAD_REJECTED
 
 OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
 
@@ -12,9 +12,10 @@ OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
 def test_the_remedy_for_rejected_uploads_fits_a_condition_and_names_what_the_page_names():
     settings = ("client_max_body_size 0", "proxy_request_buffering off", "client_body_timeout", "proxy_read_timeout")
     page = " ".join(OPERATIONS.read_text().split())
+    remedy = REMEDIES[FailureCause.UPLOAD_REJECTED]
 
-    assert len(UPLOAD_REJECTED) < MAX_MESSAGE_LENGTH / 2
-    assert all(setting in UPLOAD_REJECTED and setting in page for setting in settings)
+    assert len(remedy) < MAX_MESSAGE_LENGTH / 2
+    assert all(setting in remedy and setting in page for setting in settings)
 
 
 @pytest.mark.parametrize("cause", LossCause)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from enum import StrEnum, unique
 
 from runnerpool.api.reasons import Reason
-from runnerpool.api.remedies import UPLOAD_REJECTED
 
 
 @unique
@@ -52,7 +51,9 @@ REMEDIES: Mapping[FailureCause, str] = {
     FailureCause.RUNNER_UNREGISTERED: "somebody removed the runner in PeerTube, or its registration token",
     FailureCause.CONTACT_LOST: "check network, DNS and network policies between the pod and the server",
     FailureCause.UNREADY: "check network and DNS between the pod and the server; the agent's /readyz tells more",
-    FailureCause.UPLOAD_REJECTED: UPLOAD_REJECTED,
+    FailureCause.UPLOAD_REJECTED: "raise the body size and the timeouts of the proxy before PeerTube (nginx: "
+    "client_max_body_size 0, proxy_request_buffering off, client_body_timeout and proxy_read_timeout of some minutes); "
+    "each rejected upload costs a whole encode, up to five times",
     FailureCause.SCRATCH_FULL: "raise runner.scratch.size: a job needs room for its source and its results",
     FailureCause.OUT_OF_MEMORY: "raise runner.resources.limits.memory, or lower concurrency or ffmpeg.threads",
     FailureCause.EVICTED: "look at the node's events; requests that fit the use make evictions rarer",
@@ -64,8 +65,3 @@ REMEDIES: Mapping[FailureCause, str] = {
     FailureCause.AGENT_FAILED: "a fault of the agent; please report the pod's log",
 }
 """What to do, as the end of a sentence."""
-
-STARTUP_CAUSES = frozenset(
-    {FailureCause.IMAGE_PULL_FAILED, FailureCause.STARTUP_FAILED, FailureCause.CONFIGURATION_INVALID}
-)
-"""Causes that keep a pod from ever working: the next one made from the same settings will most likely fail alike."""

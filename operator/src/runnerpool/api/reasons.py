@@ -70,7 +70,6 @@ class Reason(StrEnum):
     REMOTE_RUNNERS_DISABLED = "RemoteRunnersDisabled"
     NOT_YET_READ = "NotYetRead"
     WITHIN_BOUNDS = "WithinBounds"
-    CREATE_REFUSED = "CreateRefused"
     QUOTA_EXCEEDED = "QuotaExceeded"
     POD_SECURITY_VIOLATION = "PodSecurityViolation"
     INVALID_POD_TEMPLATE = "InvalidPodTemplate"
