@@ -54,3 +54,5 @@ async def test_a_pod_that_ignores_the_order_to_hand_back_is_deleted_in_the_end(s
 
     assert name not in stage.cluster.pods
     assert ("stop", str(Reason.ABORT_IGNORED)) in stage.recorder.steps
+    (told,) = [event for event in stage.cluster.events if event["reason"] == Reason.ABORT_IGNORED]
+    assert (told["type"], name in told["message"]) == ("Warning", True)

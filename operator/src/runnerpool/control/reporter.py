@@ -11,7 +11,7 @@ from runnerpool.cluster.errors import ClusterError
 from runnerpool.cluster.events import pool_event
 from runnerpool.control.conditions import PassOutcome, conditions_of
 from runnerpool.control.ports import Clock, Cluster, PoolKey, Recorder
-from runnerpool.planning.plan import Drain, RemoveFinalizer, Reserve
+from runnerpool.planning.plan import Drain, RemoveFinalizer, Reserve, Stop
 from runnerpool.planning.status import status_of
 
 _log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ def _calls_for_action(condition: Condition) -> bool:
 
 
 def _decisions(outcome: PassOutcome) -> list[News]:
-    """Scaling, up and down, as far as it was done: one event a pass, however many pods it is about."""
+    """Scaling, up and down, as far as it was done: one event a pass, however many pods it is about; each that is deleted alive."""
     undone = {id(trouble.step) for trouble in outcome.troubles}
     done = [step for step in outcome.plan.steps if id(step) not in undone]
     news = [News("Normal", step.reason, step.message) for step in done if isinstance(step, Reserve)]
@@ -128,4 +128,5 @@ def _decisions(outcome: PassOutcome) -> list[News]:
     for reason, step in by_reason.items():
         pods = sorted(other.pod for other in drains if other.reason is reason)
         news.append(News("Normal", reason, f"{step.message} ({', '.join(pods)})" if len(pods) > 1 else step.message))
-    return news
+    ignored = [step for step in done if isinstance(step, Stop) and step.reason is Reason.ABORT_IGNORED]
+    return news + [News("Warning", step.reason, step.message) for step in ignored]
