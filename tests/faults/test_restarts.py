@@ -2,23 +2,23 @@
 
 The proxy counts the writes of an undisturbed run; then one run for each of them, in which the operator is killed with
 SIGKILL right after the API server has it. The soak takes every write where `make test` takes one of each kind, because
-there are many; and there the operator is absent for three minutes.
+there are many; and there the operator is absent for three minutes. Between two writes to the API server lies one to
+PeerTube, the registration of a runner: after that one the operator is killed, too.
 """
 
 import itertools
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
-from support.faults.api_request import ApiRequest
-from support.faults.script import FOREVER, Script
-from support.faults.stage import FaultStage, is_ready, is_told_to_drain
+from support.faults.api_request import WRITES, ApiRequest, Match
+from support.faults.phases import PHASES, UNDISTURBED_SECONDS, Phase, come_to, world, world_of
+from support.faults.stage import FaultStage
 from support.faults.workers import at_work
 from support.observer.records import Invariant, Kind
 from support.reliability.case import Case
@@ -30,151 +30,31 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 # Each third of a phase's writes is a test of its own, so that they run side by side.
 _PARTS = 3
 _FEW = 12
+# Bursts of changes need fewer writes at times: so many of a part may come no more, the last ones mostly.
+_NEVER_COME = 1
 _SAME_WORLD_SECONDS = 30.0
 # More than the two looks at the queue and the pass that a second pod, or a second drain order, would take.
 _STAYS_SECONDS = 2.0
-_UNDISTURBED_SECONDS = 60.0
 _ABSENT_SECONDS = 180.0 if SOAKING else 15.0
 _BACK_SECONDS = 15.0
-_IMAGES = ("localhost/none:a", "localhost/none:b")
+_TOKENS = Match(verbs=frozenset({"create"}), target="secrets")
+_REGISTER = "POST /api/v1/runners/register"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What has to be the same, with or without a kill."""
-
-    pods: int
-    ready: int
-    holding: int
-    rows_are_pods: bool
-    secrets_are_pods: bool
-    open_jobs: int
-    aborts_and_reclaims: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
-    """One thing that an operator does in several writes, again and again on one pool.
+class Kill:
+    """What came of one kill.
 
     Attributes:
-        spec: the pool's.
-        prepare: brings the pool to where the phase begins.
-        begin: gives the operator something to do.
-        step: whether the operator has come half way; does then what is the test's part.
-        world: where it ends.
-        new_pods: how many pods the phase makes.
+        after: the write at which it came, such as `create pods`; empty if that write never came, so that the operator
+            was killed when all was done.
+        healed: seconds from the order to start again to the same world.
     """
 
-    spec: dict[str, Any]
-    prepare: Callable[[FaultStage], None]
-    begin: Callable[[FaultStage], None]
-    step: Callable[[FaultStage], bool]
-    world: World
-    new_pods: int
+    after: str
+    healed: float
 
 
-def world_of(stage: FaultStage) -> World:
-    names = stage.pod_names()
-    statistics = stage.server.client.statistics()
-    secrets = [entry.removeprefix("Secret ") for entry in stage.leftovers() if entry.startswith("Secret ")]
-    return World(
-        pods=len(names),
-        ready=len(stage.pod_names(is_ready)),
-        holding=len(stage.player.holding()),
-        rows_are_pods=stage.server.rows() == names,
-        secrets_are_pods=sorted(secrets) == names,
-        open_jobs=len(stage.server.open_jobs()),
-        aborts_and_reclaims=statistics.aborts + statistics.reclaims,
-    )
-
-
-def _world(pods: int, *, holding: int = 0) -> World:
-    return World(
-        pods=pods,
-        ready=pods,
-        holding=holding,
-        rows_are_pods=True,
-        secrets_are_pods=True,
-        open_jobs=holding,
-        aborts_and_reclaims=0,
-    )
-
-
-def _come_to(stage: FaultStage, world: World) -> None:
-    stage.until(lambda: world_of(stage) == world, f"{world}", within=_UNDISTURBED_SECONDS)
-
-
-def _two_jobs(stage: FaultStage) -> None:
-    stage.player.script = Script(job_seconds=FOREVER)
-    stage.server.client.enqueue(WEB_VIDEO, count=2)
-
-
-def _finish(stage: FaultStage) -> None:
-    stage.player.finish()
-
-
-def _to_nothing(stage: FaultStage) -> None:
-    _finish(stage)
-    _come_to(stage, _world(0))
-
-
-def _to_two_at_work(stage: FaultStage) -> None:
-    if not stage.player.holding():
-        _two_jobs(stage)
-    _come_to(stage, _world(2, holding=2))
-
-
-def _to_one_of_two_at_work(stage: FaultStage) -> None:
-    _come_to(stage, _world(2))
-    stage.player.script = Script(job_seconds=FOREVER)
-    stage.server.client.enqueue(WEB_VIDEO)
-    _come_to(stage, _world(2, holding=1))
-
-
-def _next_image(stage: FaultStage) -> None:
-    now = (stage.find_pool() or {})["spec"]["runner"].get("image")
-    stage.change_pool(runner={"image": _IMAGES[now == _IMAGES[0]]})
-
-
-def _nothing_to_do(_: FaultStage) -> bool:
-    return True
-
-
-def _finish_what_is_told_to_drain(stage: FaultStage) -> bool:
-    """The busy pod is the last one that a rollout asks to go; its job ends then."""
-    draining = set(stage.pod_names(is_told_to_drain)) & set(stage.player.holding())
-    if draining:
-        stage.player.finish()
-    return bool(draining)
-
-
-_STEADY = {"minReplicas": 2, "maxReplicas": 2}
-PHASES = {
-    "a scale-up": Phase(
-        spec={"scaling": {"maxReplicas": 2}},
-        prepare=_to_nothing,
-        begin=_two_jobs,
-        step=_nothing_to_do,
-        world=_world(2, holding=2),
-        new_pods=2,
-    ),
-    "a rollout": Phase(
-        spec={"scaling": _STEADY, "runner": {"image": _IMAGES[1]}},
-        prepare=_to_one_of_two_at_work,
-        begin=_next_image,
-        step=_finish_what_is_told_to_drain,
-        world=_world(2),
-        new_pods=2,
-    ),
-    "a scale-down": Phase(
-        spec={"scaling": {"maxReplicas": 2}},
-        prepare=_to_two_at_work,
-        begin=_finish,
-        step=_nothing_to_do,
-        world=_world(0),
-        new_pods=0,
-    ),
-}
 _CASES = [
     pytest.param(phase, part, id=f"{name}, part {part + 1} of {_PARTS}", marks=pytest.mark.fault("R24", "R25"))
     for name, phase in PHASES.items()
@@ -190,8 +70,27 @@ def test_an_operator_killed_right_after_any_of_its_writes_comes_to_the_same_worl
     faults.pool(**phase.spec)
     faults.wait_condition("Ready", status="True", within=45)
     numbers = chosen(undisturbed(faults, phase))[part::_PARTS]
-    longest = max((killed_at(faults, phase, number) for number in numbers), default=0.0)
-    case.healed(longest)
+    kills = [killed_at(faults, phase, number) for number in numbers]
+    after = [kill.after for kill in kills if kill.after]
+    case.told(f"killed after {len(after)} of {len(kills)} writes: {', '.join(after)}")
+    case.healed(max(kill.healed for kill in kills))
+    assert len(after) >= max(1, len(kills) - _NEVER_COME)
+
+
+@pytest.mark.fault("R25")
+def test_an_operator_killed_between_the_registration_of_a_runner_and_the_secret_for_its_token_comes_to_the_same_world(
+    faults: FaultStage, case: Case
+) -> None:
+    phase = PHASES["a scale-up"]
+    faults.pool(**phase.spec)
+    faults.wait_condition("Ready", status="True", within=45)
+    kills = [killed_at(faults, phase, number, on=_TOKENS, forwarded=False) for number in range(1, phase.new_pods + 1)]
+    case.healed(max(kill.healed for kill in kills))
+    assert [kill.after for kill in kills] == ["create secrets"] * phase.new_pods
+    # The API server never heard of their tokens, so those runners were registered once more.
+    assert len([record for record in faults.api.writes(_TOKENS) if not record.forwarded]) >= len(kills)
+    registered = faults.server.client.statistics().requests[_REGISTER]["200"]
+    assert registered >= phase.new_pods * len(kills) + len(kills)
 
 
 def undisturbed(stage: FaultStage, phase: Phase) -> list[ApiRequest]:
@@ -200,41 +99,50 @@ def undisturbed(stage: FaultStage, phase: Phase) -> list[ApiRequest]:
     before = len(stage.api.writes())
     with no_more_pods_than(stage, phase.new_pods):
         phase.begin(stage)
-        stage.until(lambda: phase.step(stage), "half of the way", within=_UNDISTURBED_SECONDS)
-        _come_to(stage, phase.world)
+        stage.until(lambda: phase.step(stage), "half of the way", within=UNDISTURBED_SECONDS)
+        come_to(stage, phase.world)
         time.sleep(_STAYS_SECONDS)
     return [record.asked for record in stage.api.writes()[before:]]
 
 
-def killed_at(stage: FaultStage, phase: Phase, number: int) -> float:
-    """The same with a kill after the n-th write; seconds from the restart to the same world."""
+def killed_at(stage: FaultStage, phase: Phase, number: int, *, on: Match = WRITES, forwarded: bool = True) -> Kill:
+    """The same with a kill at the n-th write of those that match, after the API server has it, or else before."""
     phase.prepare(stage)
-    pid = stage.operator.pid
+    pid, before = stage.operator.pid, len(stage.api.writes(on))
     with no_more_pods_than(stage, phase.new_pods):
         with absent(stage):
-            with stage.api.call_at(number, lambda: os.kill(pid, signal.SIGKILL)):
+            kill = stage.api.call_at(number, lambda: os.kill(pid, signal.SIGKILL), on, forwarded=forwarded)
+            with kill:
                 phase.begin(stage)
-                stepped = _until_killed(stage, phase, number)
+                stepped = _until_killed(stage, phase)
+            back = time.monotonic()
             stage.operator.start()
-        back = time.monotonic()
-        if not stepped:
-            stage.until(lambda: phase.step(stage), f"half of the way after write {number}", within=_SAME_WORLD_SECONDS)
-        what = f"the world as without a kill, which came after write {number}"
-        stage.until(lambda: world_of(stage) == phase.world, what, within=_SAME_WORLD_SECONDS)
+        _come_back(stage, phase, stepped=stepped, by=back + _SAME_WORLD_SECONDS)
         healed = time.monotonic() - back
         time.sleep(_STAYS_SECONDS)
         assert world_of(stage) == phase.world
-    return healed
+    met = stage.api.writes(on)[before:]
+    asked = met[number - 1].asked if kill.hits >= number else None
+    return Kill(after=f"{asked.verb} {asked.target}" if asked else "", healed=healed)
 
 
-def _until_killed(stage: FaultStage, phase: Phase, number: int) -> bool:
+def _come_back(stage: FaultStage, phase: Phase, *, stepped: bool, by: float) -> None:
+    """To the same world by a moment of the monotonic clock, with the test's part if that is still to be done."""
+    if not stepped:
+        what = "half of the way after a kill"
+        stage.until(lambda: phase.step(stage), what, within=by - time.monotonic())
+    what = "the world as without a kill"
+    stage.until(lambda: world_of(stage) == phase.world, what, within=by - time.monotonic())
+
+
+def _until_killed(stage: FaultStage, phase: Phase) -> bool:
     """Whether the test had done its part by then."""
-    deadline = time.monotonic() + _UNDISTURBED_SECONDS
+    deadline = time.monotonic() + UNDISTURBED_SECONDS
     stepped = False
     while stage.operator.alive:
         stepped = stepped or phase.step(stage)
         if time.monotonic() > deadline or (stepped and world_of(stage) == phase.world):
-            # Bursts of changes need fewer writes at times: the last one has come before its number.
+            # The last write has come before its number: that is no kill between two of them.
             stage.operator.kill()
         time.sleep(0.1)
     return stepped
@@ -285,10 +193,10 @@ def test_pods_are_left_alone_while_the_operator_is_absent_and_it_catches_up_when
         workers.assert_untouched()
         assert len(faults.pods()) == 1
 
-        started = time.time()
+        started, back = time.time(), time.monotonic()
         faults.operator.start()
-    back = time.monotonic()
-    faults.until(lambda: world_of(faults) == _world(3, holding=3), "three pods at work", within=_BACK_SECONDS)
+    left = back + _BACK_SECONDS - time.monotonic()
+    faults.until(lambda: world_of(faults) == world(3, holding=3), "three pods at work", within=left)
     case.healed(time.monotonic() - back)
     workers.assert_untouched()
     # What was there is kept until the queue is known; then one decision, and not one for each thing that has happened.

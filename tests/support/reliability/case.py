@@ -59,9 +59,9 @@ class Case:
         """The cause is gone from now on."""
         self._cured = time.time()
 
-    def told(self, reason: str, seconds: float) -> None:
-        """Report what was shown, and how long after the cause."""
-        self.reason, self.tell = reason, round(seconds, 2)
+    def told(self, reason: str, seconds: float | None = None) -> None:
+        """Report what was shown, and how long after the cause; or, without a time, what was done."""
+        self.reason, self.tell = reason, None if seconds is None else round(seconds, 2)
 
     def healed(self, seconds: float) -> None:
         """Report how long after the cure all was well."""
