@@ -10,7 +10,8 @@ from peers.peertube.profile import LIVE
 from support.faults.rollout import Bounds
 from support.faults.script import FOREVER, Script
 from support.faults.stage import FaultStage, is_ready, is_told_to_drain
-from support.observer.objects import BUILD_HASH, TEMPLATE_HASH, annotation
+from support.observer.objects import BUILD_HASH, DRAIN, TEMPLATE_HASH, annotation
+from support.observer.records import Kind
 from support.reliability.case import Case
 from support.stage.kube import Json
 from support.stage.pools import WEB_VIDEO
@@ -30,6 +31,8 @@ def pods_at_work(stage: FaultStage, jobs: int, *, pods: int, **spec: object) -> 
     stage.wait_pods(pods, within=30)
     stage.server.client.enqueue(WEB_VIDEO, count=jobs)
     stage.until(lambda: len(stage.player.holding()) == jobs, f"{jobs} pods at work", within=30)
+    # Whom the operator has not seen at work yet, it takes for idle.
+    stage.until(lambda: stage.status().get("busyReplicas") == jobs, f"{jobs} busy pods seen", within=15)
     return sorted(stage.player.holding())
 
 
@@ -85,8 +88,17 @@ def test_a_change_replaces_idle_pods_first_lets_busy_ones_finish_and_keeps_withi
     faults.until(lambda: not set(faults.pod_names()) & old, "the end of the last old pod", within=20)
     case.heals(shows="Steady")
     assert changed.bounds.broken(faults.observer.versions(faults.namespace), old) == []
+    *idle, last = told_to_drain(faults)
+    assert (set(idle), last) == (old - {busy}, busy)
     told = faults.server.client.statistics()
     assert (told.completed, told.aborts, told.reclaims, told.orphans) == (1, 0, 0, ())
+
+
+def told_to_drain(stage: FaultStage) -> list[str]:
+    """The names of all pods that were ever told to drain, in the order in which they were."""
+    versions = stage.observer.versions(stage.namespace)
+    told = [version.name for version in versions if version.kind is Kind.POD and annotation(version.body, DRAIN)]
+    return list(dict.fromkeys(told))
 
 
 def new_pods(stage: FaultStage, old: set[str]) -> list[str]:
