@@ -1,4 +1,7 @@
-"""Two replicas of the operator: one leads and the other stands by, or, election or not, both act at once."""
+"""Two replicas of the operator: one leads and the other stands by, or, election or not, both act at once.
+
+How soon one takes over from the other, tests/bench/test_takeover.py measures, where nothing else takes its time.
+"""
 
 import json
 import os
@@ -16,7 +19,15 @@ import pytest
 from peers.peertube.profile import PEERTUBE_8_2
 from support.faults.api_effects import CallBefore
 from support.faults.api_request import Match
-from support.faults.replicas import Replica, another_replica, first_replica, leading
+from support.faults.replicas import (
+    Replica,
+    another_replica,
+    await_leader,
+    await_pod_by,
+    election_in,
+    first_replica,
+    leading,
+)
 from support.faults.script import Script
 from support.faults.stage import FaultStage
 from support.faults.staging import StageMaker
@@ -29,13 +40,15 @@ from support.stage.pools import POOL_KIND, WEB_VIDEO
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
-# The rules of the election, and what a start of kopf's watches and a first pass take besides.
-_LEASE, _RENEW_DEADLINE = 15.0, 10.0
-# Side by side with seven other tests on two cores, starts and passes take as long again.
-_CROWDED = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 4
-_ACTS_WITHIN = 45.0 if _CROWDED else 20.0
-_LEADS_AFTER_RELEASE = 15.0 if _CROWDED else 3.0
-_ENDS_AFTER_DEADLINE = 12.0 if _CROWDED else 2.0
+# The rules of the election.
+_LEASE, _RETRY = 15.0, 2.0
+# From when a standby may take the Lease until it has, on a processor that a dozen tests share.
+_CROWDED = 3.0
+# Well before the Lease would have ended by itself.
+_GIVEN_BACK = 10.0
+# As long as it takes on such a processor; the figure is the benchmark's.
+_PATIENCE = 45.0
+_SOAKED_WITHIN = 20.0
 _FROZEN = 30.0
 _KILLS = 10
 # Each new leader signs in, and so many in so few minutes are more than the server would bear of one address.
@@ -49,9 +62,7 @@ _SEED = 20261130
 @pytest.fixture
 def elected(new_stage: StageMaker) -> FaultStage:
     """A stage whose operator takes part in an election, and leads."""
-    namespace = f"fault-{secrets.token_hex(3)}"
-    election = {"leader-election": True, "lease-namespace": namespace}
-    stage = new_stage(namespace=namespace, operator=election, profile=_SERVER)
+    stage = new_stage(**election_in(f"fault-{secrets.token_hex(3)}"), profile=_SERVER)
     stage.until(lambda: first_replica(stage).leads, "a leader", within=30)
     return stage
 
@@ -64,17 +75,14 @@ def pair(elected: FaultStage) -> Iterator[tuple[Replica, Replica]]:
         yield first_replica(elected), standby
 
 
-def leads(stage: FaultStage, replica: Replica, *, since: float, within: float) -> float:
-    """Seconds from a moment of the monotonic clock until the replica leads."""
-    stage.until(lambda: replica.leads, "the other replica as the leader", within=within - (time.monotonic() - since))
-    return time.monotonic() - since
+def took_the_lease(replica: Replica) -> float:
+    """When it did: wall time."""
+    return replica.carried_out("leases")[0].at
 
 
-def acts(stage: FaultStage, replica: Replica, *, since: float, within: float) -> float:
-    """Seconds until it has made a pod."""
-    what = "a pod that the other replica has made"
-    stage.until(lambda: replica.carried_out("pods"), what, within=within - (time.monotonic() - since))
-    return time.monotonic() - since
+def last_renewal(replica: Replica) -> float:
+    """When it renewed last, or took the Lease: wall time."""
+    return replica.carried_out("leases")[-1].at
 
 
 def working_pool(stage: FaultStage) -> None:
@@ -84,7 +92,7 @@ def working_pool(stage: FaultStage) -> None:
 
 
 @pytest.mark.fault("R28")
-def test_when_the_leader_is_killed_the_standby_acts_within_20_seconds(
+def test_when_the_leader_is_killed_the_standby_waits_for_the_end_of_its_lease_acts_and_touches_no_pod_at_work(
     elected: FaultStage, pair: tuple[Replica, Replica], case: Case
 ) -> None:
     leader, standby = pair
@@ -93,12 +101,13 @@ def test_when_the_leader_is_killed_the_standby_acts_within_20_seconds(
     assert standby.writes() == []
     elected.observer.suspend(Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, because="nobody leads for a while")
 
-    killed = time.monotonic()
+    killed, killed_at = time.monotonic(), time.time()
     leader.operator.kill()
     elected.server.client.enqueue(WEB_VIDEO)
-    case.healed(acts(elected, standby, since=killed, within=_ACTS_WITHIN))
+    case.healed(await_pod_by(elected, standby, since=killed, within=_PATIENCE))
     workers.assert_untouched()
     assert standby.leads
+    assert last_renewal(leader) + _LEASE <= took_the_lease(standby) <= killed_at + _LEASE + _RETRY + _CROWDED
 
 
 @pytest.mark.soak(only=True)
@@ -130,7 +139,7 @@ def leader_killed(stage: FaultStage, replicas: Sequence[Replica]) -> float:
         leader.operator.kill()
         stage.server.client.enqueue(WEB_VIDEO)
         what = "a pod that another replica has made"
-        stage.until(lambda: sum(len(one.carried_out("pods")) for one in others) > made, what, within=_ACTS_WITHIN)
+        stage.until(lambda: sum(len(one.carried_out("pods")) for one in others) > made, what, within=_SOAKED_WITHIN)
         acted = time.monotonic() - killed
     leader.operator.start()
     assert len(leading(replicas)) == 1
@@ -138,7 +147,7 @@ def leader_killed(stage: FaultStage, replicas: Sequence[Replica]) -> float:
 
 
 @pytest.mark.fault("R26")
-def test_a_leader_that_is_stopped_gives_its_lease_back_and_the_standby_leads_within_3_seconds(
+def test_a_leader_that_is_stopped_gives_its_lease_back_and_the_standby_leads_and_touches_no_pod_at_work(
     elected: FaultStage, pair: tuple[Replica, Replica], case: Case
 ) -> None:
     leader, standby = pair
@@ -147,7 +156,7 @@ def test_a_leader_that_is_stopped_gives_its_lease_back_and_the_standby_leads_wit
 
     stopped = time.monotonic()
     leader.operator.signal(signal.SIGTERM)
-    case.healed(leads(elected, standby, since=stopped, within=_LEADS_AFTER_RELEASE))
+    case.healed(await_leader(elected, standby, since=stopped, within=_GIVEN_BACK))
     assert leader.operator.stop()
     elected.server.client.enqueue(WEB_VIDEO)
     elected.until(lambda: standby.carried_out("pods"), "a pod that the other replica has made", within=15)
@@ -170,7 +179,7 @@ def test_a_leader_that_was_frozen_in_the_middle_of_its_work_writes_nothing_when_
     elected.server.client.enqueue(WEB_VIDEO)
     elected.until(lambda: frozen.hits, "a frozen leader", within=15)
     begin = time.monotonic()
-    case.healed(leads(elected, standby, since=begin, within=_ACTS_WITHIN))
+    case.healed(await_leader(elected, standby, since=begin, within=_PATIENCE))
     done = elected.server.client.statistics
     elected.until(lambda: done().completed == 1, "the job done by the other's pod", within=30)
     time.sleep(max(0.0, _FROZEN - (time.monotonic() - begin)))
@@ -198,14 +207,12 @@ def test_a_leader_that_is_cut_off_from_the_api_server_ends_before_its_lease_does
         if how == "refuses":
             leader.api.cut()
         cut, cut_at = time.monotonic(), time.time()
-        elected.until(
-            lambda: not leader.operator.alive, "the end of the leader", within=_RENEW_DEADLINE + _ENDS_AFTER_DEADLINE
-        )
-        ended_after = time.monotonic() - cut
+        elected.until(lambda: not leader.operator.alive, "the end of the leader", within=_LEASE)
+        ended = time.time()
         assert not standby.leads
         elected.server.client.enqueue(WEB_VIDEO)
-        case.healed(acts(elected, standby, since=cut, within=_ACTS_WITHIN))
-    assert ended_after < _RENEW_DEADLINE + _ENDS_AFTER_DEADLINE
+        case.healed(await_pod_by(elected, standby, since=cut, within=_PATIENCE))
+    assert ended < last_renewal(leader) + _LEASE <= took_the_lease(standby)
     assert [record for record in leader.writes(since=cut_at) if record.forwarded] == []
     assert "this process ends at once" in leader.operator.last_log()
     workers.assert_untouched()
@@ -224,11 +231,11 @@ def test_a_standby_whose_clock_is_an_hour_wrong_takes_over_neither_sooner_nor_la
         assert (leader.leads, standby.leads, standby.writes()) == (True, False, [])
         why = "nobody leads for a while, and then one whose clock is wrong"
         elected.observer.suspend(Invariant.HONEST_STATUS, Invariant.BACK_TO_GOAL, because=why)
-        killed = time.monotonic()
+        killed, killed_at = time.monotonic(), time.time()
         leader.operator.kill()
         elected.server.client.enqueue(WEB_VIDEO)
-        case.healed(acts(elected, standby, since=killed, within=_ACTS_WITHIN))
-        assert time.monotonic() - killed > _LEASE - 3
+        case.healed(await_pod_by(elected, standby, since=killed, within=_PATIENCE))
+        assert last_renewal(leader) + _LEASE <= took_the_lease(standby) <= killed_at + _LEASE + _RETRY + _CROWDED
         workers.assert_untouched()
         # Its clock is as wrong as was meant.
         renewed = json.loads(standby.writes(target="leases")[-1].body)["spec"]["renewTime"]

@@ -1,8 +1,10 @@
-"""More replicas of a stage's operator: the same rights, a proxy of its own for each."""
+"""More replicas of a stage's operator: the same rights, a proxy of its own for each; and how soon one takes over."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from support.background import Background
 from support.faults.api_proxy import ApiProxy
@@ -37,6 +39,11 @@ class Replica:
         return [record for record in self.writes(target=target) if record.status in {200, 201}]
 
 
+def election_in(namespace: str) -> dict[str, Any]:
+    """A `StageOrder`: its operator takes part in an election, and its Lease is in the stage's namespace."""
+    return {"namespace": namespace, "operator": {"leader-election": True, "lease-namespace": namespace}}
+
+
 def first_replica(stage: FaultStage) -> Replica:
     """The stage's own operator."""
     return Replica(operator=stage.operator, api=stage.api)
@@ -69,3 +76,16 @@ def another_replica(stage: FaultStage, name: str = "second", *, prefix: tuple[st
 def leading(replicas: Sequence[Replica]) -> list[Replica]:
     """Those that say that they lead."""
     return [replica for replica in replicas if replica.leads]
+
+
+def await_leader(stage: FaultStage, replica: Replica, *, since: float, within: float) -> float:
+    """Seconds from a moment of the monotonic clock until the replica leads."""
+    stage.until(lambda: replica.leads, "the other replica as the leader", within=within - (time.monotonic() - since))
+    return time.monotonic() - since
+
+
+def await_pod_by(stage: FaultStage, replica: Replica, *, since: float, within: float) -> float:
+    """Seconds until it has made a pod."""
+    what = "a pod that the other replica has made"
+    stage.until(lambda: replica.carried_out("pods"), what, within=within - (time.monotonic() - since))
+    return time.monotonic() - since
