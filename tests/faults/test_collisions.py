@@ -11,6 +11,7 @@ from runnerpool.api.ownership import OwnershipMark
 from support.faults.departure import await_gone, delete, pool_told
 from support.faults.script import FOREVER, Script
 from support.faults.stage import FaultStage
+from support.faults.workers import at_work
 from support.reliability.case import Case
 from support.stage.kube import Json
 from support.stage.pools import WEB_VIDEO
@@ -70,31 +71,36 @@ def read(stage: FaultStage, kind: str, name: str) -> Json:
 def test_a_foreign_pod_that_has_the_name_we_want_is_told_and_left_alone_and_the_next_name_is_taken(
     faults: FaultStage, case: Case, labels: dict[str, str], *, owned: bool
 ) -> None:
+    workers = at_work(faults)
     owners = another_owner(faults) if owned else []
-    faults.apply(foreign_pod(wanted(faults), labels=labels, ownerReferences=owners))
-    before = read(faults, "pod", wanted(faults))
+    foreign = wanted(faults, 2)
+    faults.apply(foreign_pod(foreign, labels=labels, ownerReferences=owners))
+    before = read(faults, "pod", foreign)
+    faults.player.script = Script()
 
     begin = time.monotonic()
     faults.server.client.enqueue(WEB_VIDEO)
     # It holds until the next name is taken, which the next pass does.
     faults.until(lambda: pool_told(faults, "NameCollision"), "the collision told", within=10)
     case.told("NameCollision", time.monotonic() - begin)
-    faults.until(lambda: not faults.server.open_jobs(), "the end of all jobs", within=30)
+    done = faults.server.client.statistics
+    faults.until(lambda: done().completed == 1, "the second job done", within=30)
     faults.wait_condition("Ready", status="True")
     healed = time.monotonic() - begin
     case.healed(healed)
     assert healed <= _HEAL_SECONDS
 
-    faults.await_events("NameCollision", saying=wanted(faults))
-    assert faults.server.client.registered() == [wanted(faults, 2)]
+    (event,) = faults.await_events("NameCollision", saying=foreign)
+    remedy = "the pool takes the next name, and leaves that pod alone: find out who makes it"
+    assert (event["type"], event["message"].endswith(remedy)) == ("Warning", True)
+    assert wanted(faults, 3) in faults.server.client.registered()
+    assert foreign not in faults.server.client.registered()
+    workers.assert_untouched()
     delete(faults)
+    faults.player.finish()
     await_gone(faults)
-    assert read(faults, "pod", wanted_before(before)) == before
-    faults.until(lambda: faults.pod_names() == [wanted_before(before)], "only the foreign pod", within=20)
-
-
-def wanted_before(pod: Json) -> str:
-    return str(pod["metadata"]["name"])
+    assert read(faults, "pod", foreign) == before
+    faults.until(lambda: faults.pod_names() == [foreign], "only the foreign pod", within=20)
 
 
 @pytest.mark.fault("R11")
