@@ -20,6 +20,7 @@ from support.chaos import packets
 from support.chaos.patient import Patient, everybodys_way, is_ready
 from support.cluster.backends import ClusterBackend
 from support.cluster.local import LocalCluster
+from support.observer import objects
 from support.observer.observer import Observer, observe
 from support.observer.records import Change, Invariant, Kind, Version
 from support.reliability.case import Case
@@ -72,6 +73,12 @@ class Loss:
         """All that was heard of the site's pods."""
         return [version for version in self.patient.observer.versions(self.patient.site.namespace)
                 if version.kind is Kind.POD]  # fmt: skip
+
+    def shown(self, reason: str) -> float:
+        """When a condition of the site's pool showed the reason first."""
+        versions = self.patient.observer.versions(self.patient.site.namespace)
+        pools = [version for version in versions if version.kind is Kind.POOL and version.at > self.begin]
+        return first(pools, lambda version: objects.shows(version.body, reason))
 
     @property
     def steps(self) -> JobSteps:
@@ -166,8 +173,8 @@ def test_a_pod_cut_off_in_mid_job_is_replaced_and_never_takes_a_job_again(
         "seconds from the job's return to the queue until it was in work again": round(again - reclaimed),
         "seconds from the end of the cut until the old pod was gone": round(gone - loss.end),
     }
-    # Its own /status says ContactLost; the pool sees that it is not ready.
-    case.told("Unready", unready - loss.begin)
+    # Which pod cannot reach the server, and that it cannot, only the pod knows.
+    case.told("Unready", loss.shown("Unready") - loss.begin)
     assert unready - loss.begin <= UNREADY_WITHIN
     assert replaced - unready <= TOLERANCE_SECONDS + REPLACED_WITHIN
     assert again - reclaimed <= TAKEN_AGAIN_WITHIN

@@ -14,8 +14,10 @@ _HEAD = """\
 <!-- Written by `make reliability` from the results of its tests. `make unit` refuses what was changed by hand. -->
 
 What goes wrong in the first month of a pool, played on a real API server or a real node, and what came of it. *Told
-after*: seconds from the cause until a condition of the pool shows the reason. *Healed after*: seconds from the cure
-until the reason is gone and the pool is Ready. Ids with a letter and a number are those of the tests' markers.
+after*: seconds from the cause until the reason is shown, by a condition of the pool as a rule; by an event, a metric,
+the pool's status or what was done where no condition tells of such a thing. *Healed after*: seconds from the cure, or
+where there is none from the cause, until the reason is gone and the pool is Ready, or until what was lost is made up
+for. Ids with a letter and a number are those of the tests' markers.
 """
 _COLUMNS = ("Case", "Ids", "Outcome", "Reason shown", "Told after", "Healed after")
 _DIGEST = re.compile(r"^<!-- digest: ([0-9a-f]{64}) -->\n\Z", re.MULTILINE)
