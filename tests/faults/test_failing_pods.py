@@ -1,7 +1,6 @@
 """Pods that go, fail, are late or find no room: how many are made for them, and how they are told of."""
 
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -10,7 +9,7 @@ from support.faults.departure import idle_pods
 from support.faults.lost_node import lose_node_of
 from support.faults.script import FOREVER, Script
 from support.faults.stage import FaultStage, is_ready, is_told_to_drain, is_unfinished
-from support.faults.wrong_clock import wrong_clock
+from support.faults.wrong_clock import restart_later
 from support.observer.records import Invariant, Kind
 from support.reliability.case import Case
 from support.stage.pools import WEB_VIDEO
@@ -25,13 +24,6 @@ _IMAGE, _OTHER_IMAGE = "localhost/none:1", "localhost/other:1"
 @pytest.fixture(autouse=True)
 def _watched(faults: FaultStage, case: Case) -> None:
     case.watch(faults.observer, faults.namespace)
-
-
-def restart_later(stage: FaultStage, seconds: int) -> None:
-    """Start the operator again, its clock ahead by so much: what takes long has passed by then."""
-    stage.operator.stop()
-    stage.operator.order = replace(stage.operator.order, prefix=wrong_clock(f"+{seconds}s"))
-    stage.operator.start()
 
 
 def images(stage: FaultStage) -> list[str]:
@@ -134,6 +126,33 @@ def test_pods_that_die_right_after_their_start_are_made_at_growing_intervals_whi
     case.cured()
     faults.until(lambda: not faults.server.open_jobs(), "the end of all jobs", within=45)
     case.heals(within=45)
+
+
+@pytest.mark.fault("Evicted")
+def test_a_pod_that_its_node_evicts_is_told_by_condition_event_and_metric_and_its_job_is_done_by_another(
+    faults: FaultStage, case: Case
+) -> None:
+    faults.player.script = Script(job_seconds=FOREVER)
+    faults.pool(scaling={"maxReplicas": 1})
+    faults.wait_condition("Ready", status="True", within=30)
+    faults.server.client.enqueue(WEB_VIDEO)
+    evicted = faults.await_pod_at_work(within=30)
+    faults.player.script = Script()
+
+    case.begins()
+    faults.player.evict(evicted)
+    told = case.tells("Evicted", condition="RunnersHealthy")
+    assert evicted in told["message"]
+    assert "look at the node's events" in told["message"]
+    (event,) = faults.await_events("Evicted", saying=evicted)
+    assert event["type"] == "Warning"
+    assert 'runnerpool_pods_failed_total{cause="Evicted"' in faults.operator.metrics()
+    case.cured()
+    # The job in hand is the server's: its watchdog takes it back.
+    faults.until(lambda: faults.server.client.statistics().completed == 1, "its job done by another pod", within=45)
+    case.heals(within=45)
+    assert "suspectJobs" not in faults.status()
+    assert faults.server.rows() == faults.pod_names(is_unfinished)
 
 
 def _failures(stage: FaultStage) -> int:

@@ -22,6 +22,8 @@ _FAST_WATCHDOG = 30.0
 _BACK_SECONDS = 20.0
 _PENDING, _PROCESSING, _CANCELLED = 1, 2, 6
 
+Ending = Callable[[FaultStage, str], None]
+
 
 def job_state(stage: FaultStage, uuid: str) -> int:
     (job,) = [job for job in stage.server.client.jobs() if job["uuid"] == uuid]
@@ -49,9 +51,25 @@ def known_at_work(stage: FaultStage) -> None:
     stage.until(lambda: stage.status().get("busyReplicas") == 1, "a busy pod seen", within=15)
 
 
+def runs_out_of_memory(stage: FaultStage, pod: str) -> None:
+    stage.player.crash(pod, exit_code=137, reason="OOMKilled")
+
+
+def crashes(stage: FaultStage, pod: str) -> None:
+    stage.player.crash(pod)
+
+
+def hangs(stage: FaultStage, pod: str) -> None:
+    stage.player.hang(pod)
+
+
 @pytest.mark.fault("poison")
-def test_a_job_over_which_two_pods_crashed_is_quarantined_and_cancelled_on_request(
-    new_stage: StageMaker, case: Case
+@pytest.mark.parametrize(
+    ("once", "again"),
+    [pytest.param(runs_out_of_memory, crashes, id="crashed"), pytest.param(hangs, hangs, id="hung")],
+)
+def test_a_job_over_which_two_pods_ended_is_quarantined_and_cancelled_on_request(
+    new_stage: StageMaker, case: Case, once: Ending, again: Ending
 ) -> None:
     stage = new_stage(clock_divisor=_FAST_WATCHDOG)
     stage.player.script = Script(job_seconds=FOREVER)
@@ -66,11 +84,11 @@ def test_a_job_over_which_two_pods_crashed_is_quarantined_and_cancelled_on_reque
     assert second != third
     assert "suspectJobs" not in stage.status()
 
-    fourth = at_work_again(stage, lambda pod: stage.player.crash(pod, exit_code=137, reason="OOMKilled"))
+    fourth = at_work_again(stage, lambda pod: once(stage, pod))
     stage.until(lambda: _counts(stage) == {job: 1}, "the job suspected", within=10)
     known_at_work(stage)
     begin = time.monotonic()
-    stage.player.crash(fourth)
+    again(stage, fourth)
     stage.until(lambda: _counts(stage) == {job: 2}, "the job quarantined", within=10)
     (event,) = stage.await_events("PoisonJob", within=10)
     case.told("PoisonJob", time.monotonic() - begin)

@@ -7,6 +7,9 @@ import pytest
 
 from support.faults.script import FOREVER, Script
 from support.faults.stage import FaultStage, is_ready, is_told_to_drain
+from support.faults.workers import going
+from support.faults.wrong_clock import restart_later
+from support.observer.records import Invariant
 from support.reliability.case import Case
 from support.stage.kube import Json
 from support.stage.pools import POOL_PATH, WEB_VIDEO
@@ -159,3 +162,36 @@ def marks(stage: FaultStage, name: str) -> tuple[str, str]:
     (pod,) = stage.pods(lambda pod: pod["metadata"]["name"] == name)
     annotations = pod["metadata"]["annotations"]
     return annotations[SAFE_TO_EVICT], annotations[DO_NOT_DISRUPT]
+
+
+@pytest.mark.fault("AbortIgnored")
+def test_a_pod_that_ignores_the_order_to_hand_its_jobs_back_is_deleted_after_two_minutes_and_no_sooner(
+    faults: FaultStage, case: Case
+) -> None:
+    faults.player.script = Script(job_seconds=FOREVER, deaf=True)
+    faults.pool(scaling={"maxReplicas": 1}, lifecycle={"drainTimeoutSeconds": 1, "evictionGraceSeconds": 5})
+    faults.server.client.enqueue(WEB_VIDEO)
+    deaf = faults.await_pod_at_work(within=45)
+    faults.observer.suspend(Invariant.WORK_IS_SAFE, because="who ignores an abort for two minutes is deleted alive")
+    faults.change_pool(mode="Drain")
+    faults.until(lambda: _told_to_abort(faults, deaf), "an order to hand back", within=20)
+
+    restart_later(faults, 60)
+    time.sleep(3)
+    assert faults.pod_names(going) == []
+    assert list(faults.player.holding()) == [deaf]
+
+    begin = time.monotonic()
+    restart_later(faults, 120)
+    faults.await_events("AbortIgnored", saying=deaf)
+    case.told("AbortIgnored", time.monotonic() - begin)
+    faults.wait_condition("Drained", "Drained", within=45)
+    case.healed(time.monotonic() - begin)
+    assert (faults.pods(), faults.leftovers()) == ([], [])
+    back = faults.server.client.statistics
+    faults.until(lambda: back().reclaims == 1, "its job back in the queue", within=30)
+    assert (back().completed, back().aborts) == (0, 0)
+
+
+def _told_to_abort(stage: FaultStage, pod: str) -> bool:
+    return pod in stage.pod_names(lambda pod: pod["metadata"]["annotations"].get("runnerpool.dev/drain") == "abort")

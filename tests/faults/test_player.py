@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,6 +181,38 @@ def test_a_deleted_pod_hands_its_job_back_thirty_seconds_before_its_grace_ends(t
     theatre.delete_pod()
 
     theatre.await_gone()
+    assert theatre.server.client.statistics().aborts == 1
+
+
+def test_a_deaf_pod_obeys_no_order_and_is_killed_at_the_end_of_its_grace(theatre: Theatre) -> None:
+    theatre.player.script = Script(job_seconds=FOREVER, deaf=True)
+    theatre.server.client.enqueue(WEB_VIDEO)
+    theatre.enter_pod(grace=3)
+    job = theatre.await_job_in_hand()
+    theatre.order("abort")
+
+    theatre.delete_pod()
+    deleted = time.monotonic()
+
+    theatre.await_gone()
+    assert time.monotonic() - deleted >= 2  # the API server cuts fractions of seconds off
+    statistics = theatre.server.client.statistics()
+    assert (statistics.completed, statistics.aborts) == (0, 0)
+    assert [other["uuid"] for other in theatre.server.open_jobs()] == [job]
+
+
+def test_a_pod_whose_runner_hangs_hands_its_job_back_and_says_so(theatre: Theatre) -> None:
+    theatre.player.script = Script(job_seconds=FOREVER)
+    theatre.server.client.enqueue(WEB_VIDEO)
+    theatre.enter_pod()
+    job = theatre.await_job_in_hand()
+
+    theatre.player.hang(POD)
+
+    end = theatre.await_end()
+    word = json.loads(end["message"])
+    assert (end["exitCode"], word["cause"]) == (4, "RunnerHung")
+    assert [(lost["uuid"], lost["fate"]) for lost in word["jobs"]] == [(job, "handed_back")]
     assert theatre.server.client.statistics().aborts == 1
 
 

@@ -24,6 +24,7 @@ _TICK_SECONDS = 0.1
 _DETAILS_SECONDS = 0.5
 
 DRAINED = End(exit_code=0, reason="Completed", cause="Drained", message="DrainOrdered: nothing left in hand")
+KILLED = End(exit_code=137, reason="Error")
 UNREGISTERED = End(exit_code=3, reason="Error", cause="Unregistered", message="the server no longer knows this runner")
 
 
@@ -51,6 +52,7 @@ class PodLife:
         self._changed = asyncio.Event()
         self._gone = False
         self._crash: End | None = None
+        self._hung = False
         self._ready: bool | None = None
         self._told_ready: bool | None = None
         self._began = ""
@@ -69,6 +71,11 @@ class PodLife:
 
     def crash(self, end: End) -> None:
         self._crash = end
+        self._changed.set()
+
+    def hang(self) -> None:
+        """Its runner stands still, and its agent notices."""
+        self._hung = True
         self._changed.set()
 
     def set_ready(self, *, ready: bool | None) -> None:
@@ -145,10 +152,11 @@ class PodLife:
             if order is not Order.NONE:
                 runner.taking = False
             await self._tell_readiness(script, draining=order is not Order.NONE or runner.rejected is not None)
-            if self._crash is None and crash_at is not None and time.monotonic() >= crash_at:
-                self._crash = End(exit_code=script.exit_code, reason=script.reason)
-            if self._crash is not None:
-                return self._crash
+            struck = self._struck(script, crash_at)
+            if struck is not None:
+                return struck
+            if self._hung:
+                return await self._leave_hung(runner)
             if working.done():
                 return UNREGISTERED
             if runner.rejected is not None and order is Order.NONE:
@@ -158,6 +166,20 @@ class PodLife:
             if order is not Order.NONE and not runner.jobs:
                 return DRAINED
             await self._wait(_TICK_SECONDS)
+
+    def _struck(self, script: Script, crash_at: float | None) -> End | None:
+        """How it ends by no doing of its agent's: a crash, or the kill at the end of its grace; None if it does not."""
+        if self._crash is None and crash_at is not None and time.monotonic() >= crash_at:
+            return End(exit_code=script.exit_code, reason=script.reason)
+        deadline = self.pod["metadata"].get("deletionTimestamp")
+        if self._crash is None and deadline is not None and _seconds_until(deadline) <= 0:
+            return KILLED
+        return self._crash
+
+    async def _leave_hung(self, runner: PlayedRunner) -> End:
+        await runner.hand_back()
+        message = "a job in hand made no progress, used no CPU and moved no bytes"
+        return End(exit_code=4, reason="Error", cause="RunnerHung", message=message, jobs=tuple(runner.lost))
 
     async def _leave_rejected(self, runner: PlayedRunner) -> End:
         """Until the agent knows why, the runner begins the next job: it goes back, and older ones are finished."""

@@ -61,6 +61,10 @@ class PodPlayer:
         """End a running pod now, its jobs lost."""
         self._background.call(self._tell(pod, lambda life: life.crash(End(exit_code=exit_code, reason=reason))))
 
+    def hang(self, pod: str) -> None:
+        """What an agent does about a runner that stands still: its jobs go back, and the pod ends."""
+        self._background.call(self._tell(pod, lambda life: life.hang()))
+
     def evict(self, pod: str) -> None:
         """What node pressure does to a running pod: killed without grace, its jobs lost."""
         end = End(exit_code=137, reason="Evicted", message="The node was low on resource: memory.")

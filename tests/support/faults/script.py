@@ -17,7 +17,7 @@ class Script:
         crash_after: seconds from Ready to a crash; None for none.
         exit_code: of that crash; by the agent's contract, 4 is a failed runner.
         reason: of that crash, as the kubelet writes it: `Error`, `OOMKilled`.
-        deaf: goes on as if it were never told to drain.
+        deaf: goes on as if it were never told to go, until it is killed at the end of its grace period.
         takes_jobs: asks the server for jobs.
     """
 

@@ -1,14 +1,16 @@
-"""Debian's libfaketime, taken out of its package: a process whose wall clock is wrong."""
+"""Debian's libfaketime, taken out of its package: a process whose wall clock is wrong, or ahead of what takes long."""
 
 import os
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from support.cluster.errors import ClusterError
 from support.cluster.locks import exclusive
 from support.cluster.paths import cache_directory
 from support.cluster.progress import run_with_progress
+from support.faults.stage import FaultStage
 
 PACKAGE = "libfaketime"
 _LIBRARY = "libfaketime.so.1"
@@ -22,6 +24,13 @@ def wrong_clock(offset: str) -> tuple[str, ...]:
     """
     settings = (f"LD_PRELOAD={library()}", f"FAKETIME={offset}", "FAKETIME_DONT_FAKE_MONOTONIC=1")
     return ("env", *settings)
+
+
+def restart_later(stage: FaultStage, seconds: int) -> None:
+    """Start the operator again, its clock ahead by so much: what takes long has passed by then."""
+    stage.operator.stop()
+    stage.operator.order = replace(stage.operator.order, prefix=wrong_clock(f"+{seconds}s"))
+    stage.operator.start()
 
 
 def library() -> Path:
