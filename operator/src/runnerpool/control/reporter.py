@@ -119,7 +119,7 @@ def _calls_for_action(condition: Condition) -> bool:
 
 
 def _decisions(outcome: PassOutcome) -> list[News]:
-    """Scaling, up and down, as far as it was done: one event a pass, however many pods it is about; each that is deleted alive."""
+    """Scaling, as far as it was done: one event a pass, however many pods it is about. And each pod deleted alive."""
     undone = {id(trouble.step) for trouble in outcome.troubles}
     done = [step for step in outcome.plan.steps if id(step) not in undone]
     news = [News("Normal", step.reason, step.message) for step in done if isinstance(step, Reserve)]
