@@ -7,11 +7,11 @@ from runnerpool.api.names import ABORT_ORDER, DRAIN_ORDER, pod_name
 from runnerpool.api.pool import DeletionPolicy, Pool
 from runnerpool.api.reasons import Reason
 from runnerpool.planning.census import Census
+from runnerpool.planning.letting_go import let_go
 from runnerpool.planning.lifecycle import follow_drains, release_reserved, remove_all_ended, unregister_ghosts
 from runnerpool.planning.part import Part, join
 from runnerpool.planning.plan import RemoveFinalizer, Stop, Term
 from runnerpool.planning.queue import QueueUnknown
-from runnerpool.planning.scale_down import let_go
 from runnerpool.planning.sizing import Sizing
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
 

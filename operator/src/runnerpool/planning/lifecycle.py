@@ -7,10 +7,10 @@ from runnerpool.api.names import ABORT_ORDER, DRAIN_ORDER, pod_ordinal
 from runnerpool.api.pool import LostPods
 from runnerpool.api.reasons import Reason
 from runnerpool.planning.census import Census
+from runnerpool.planning.letting_go import let_go
 from runnerpool.planning.part import Part, join
 from runnerpool.planning.plan import Complete, Drain, ForceDelete, ReleaseReserved, Remove, Step, Stop, Unregister
 from runnerpool.planning.queue import QueueUnknown
-from runnerpool.planning.scale_down import let_go
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
 
 GATE_DEADLINE = timedelta(seconds=60)

@@ -3,6 +3,7 @@
 from runnerpool.api.pool import JobTypeFilter, Mode
 from runnerpool.api.reasons import Reason
 from runnerpool.planning.census import Census
+from runnerpool.planning.letting_go import let_go
 from runnerpool.planning.lifecycle import (
     complete_gated,
     follow_drains,
@@ -14,7 +15,6 @@ from runnerpool.planning.lifecycle import (
 from runnerpool.planning.part import Part, join
 from runnerpool.planning.plan import Term
 from runnerpool.planning.queue import QueueUnknown
-from runnerpool.planning.scale_down import let_go
 from runnerpool.planning.sizing import Sizing
 from runnerpool.planning.snapshot import PoolSnapshot
 

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from runnerpool.api.failure_causes import REMEDIES
 from runnerpool.planning.census import Census
 from runnerpool.planning.failures import not_before
+from runnerpool.planning.letting_go import let_go
 from runnerpool.planning.part import Part
 from runnerpool.planning.plan import Discard, Drain
 from runnerpool.planning.queue import QueueUnknown
-from runnerpool.planning.scale_down import let_go
 from runnerpool.planning.sickness import Sick, stranded
 from runnerpool.planning.snapshot import PoolSnapshot
 

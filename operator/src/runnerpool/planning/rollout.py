@@ -7,10 +7,10 @@ rollout that fails to start stops there, with the old pods at work. The new pods
 from runnerpool.api.reasons import Reason
 from runnerpool.planning.census import Census
 from runnerpool.planning.generations import generations, spare
+from runnerpool.planning.letting_go import let_go
 from runnerpool.planning.part import Part
 from runnerpool.planning.plan import Discard, Drain
 from runnerpool.planning.rank import by_rank
-from runnerpool.planning.scale_down import let_go
 from runnerpool.planning.scale_up import creation_cap, may_create
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
 

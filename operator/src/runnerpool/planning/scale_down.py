@@ -10,13 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from runnerpool.api.names import DRAIN_ORDER
 from runnerpool.api.reasons import Reason
 from runnerpool.planning.census import Census
 from runnerpool.planning.generations import Generations, generations, spare, surge_in_use
 from runnerpool.planning.idle import idle_since
+from runnerpool.planning.letting_go import let_go
 from runnerpool.planning.part import Part
-from runnerpool.planning.plan import Discard, Drain
 from runnerpool.planning.queue import QueueUnknown
 from runnerpool.planning.rank import by_rank
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
@@ -51,15 +50,6 @@ def scale_down(snapshot: PoolSnapshot, census: Census, desired: int) -> Part:
         ),
         due=tuple(_ripe_at(pod, snapshot) for pod in choice.waiting),
     )
-
-
-def let_go(pod: RunnerPod, reason: Reason, why: str, *, order: str = DRAIN_ORDER) -> Drain | Discard:
-    """The gentlest step that ends a pod: one that never ran could not even read an order."""
-    if pod.never_ran:
-        message = f"pod {pod.name} is thrown away: {why}"
-        return Discard(pod=pod.name, uid=pod.uid, version=pod.version, reason=reason, message=message)
-    message = f"pod {pod.name} is told to {order}: {why}"
-    return Drain(pod=pod.name, uid=pod.uid, order=order, reason=reason, message=message)
 
 
 def _surplus(snapshot: PoolSnapshot, census: Census, kinds: Generations, desired: int) -> int:
