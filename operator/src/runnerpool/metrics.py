@@ -38,7 +38,7 @@ class Metrics:
         self._desired = self._gauge("runnerpool_desired_replicas", "Pods that should be able to take work.")
         self._replicas = self._gauge("runnerpool_replicas", "Runner pods by state.", "state")
         self._updated = self._gauge(
-            "runnerpool_pool_updated_replicas", "Pods that may take work and were made from the present spec."
+            "runnerpool_pool_updated_replicas", "Pods that may take work and are as the present spec asks."
         )
         self._limits = self._gauge("runnerpool_replicas_limit", "The pool's bounds.", "bound")
         self._failed = self._counter(
@@ -162,7 +162,7 @@ class Metrics:
         self._limits.labels(*key, "max").set(pool.spec.scaling.max_replicas)
         for state, count in _counts(snapshot.pods, set(plan.busy)).items():
             self._replicas.labels(*key, state).set(count)
-        self._updated.labels(*key).set(_updated(snapshot))
+        self._updated.labels(*key).set(plan.updated)
         self._unhealthy.labels(*key).set(len(plan.sick))
         self._known.labels(*key).set(isinstance(snapshot.queue, QueueKnown))
         if isinstance(snapshot.queue, QueueKnown):
@@ -223,12 +223,6 @@ class Metrics:
         """One call to the API server. `code`: the HTTP status, or `error`."""
         self._kube.labels(verb, resource, code).inc()
         self._kube_seconds.labels(verb, resource).observe(seconds)
-
-
-def _updated(snapshot: PoolSnapshot) -> int:
-    """As `status.updatedReplicas`: while nobody can tell what a new pod would look like, no pod is outdated."""
-    present = snapshot.template_hash
-    return sum(pod.may_take_work and (not present or pod.template_hash == present) for pod in snapshot.pods)
 
 
 def _counts(pods: Iterable[RunnerPod], busy: set[str]) -> dict[str, int]:

@@ -164,11 +164,12 @@ def test_a_rollout_left_alone_comes_to_an_end(snapshot):
 
 
 @given(AT_WORK)
-def test_a_plan_counts_the_outdated_and_tells_of_a_rollout_as_long_as_anybody_is_to_be_replaced(snapshot):
+def test_a_plan_counts_the_updated_and_tells_of_a_rollout_as_long_as_anybody_is_to_be_replaced(snapshot):
     decision = plan(snapshot)
 
-    assert decision.outdated == sum(is_outdated(pod, snapshot) for pod in takers(snapshot))
-    assert (decision.rollout is not None) == bool(decision.outdated or replaceable(snapshot))
+    updated = [pod for pod in takers(snapshot) if not is_outdated(pod, snapshot)]
+    assert decision.updated == len(updated)
+    assert (decision.rollout is not None) == bool(updated != takers(snapshot) or replaceable(snapshot))
 
 
 @given(snapshots(at_work=True).map(lambda snapshot: replace(snapshot, template_hash="")))
@@ -176,7 +177,7 @@ def test_without_a_template_nothing_is_made_and_nobody_is_outdated(snapshot):
     decision = plan(snapshot)
 
     assert not any(isinstance(step, Reserve | Create) for step in decision.steps)
-    assert (decision.outdated, decision.rollout) == (0, None)
+    assert (decision.updated, decision.rollout) == (len(takers(snapshot)), None)
 
 
 def in_mode(mode: Mode) -> st.SearchStrategy[PoolSnapshot]:

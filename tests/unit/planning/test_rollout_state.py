@@ -35,19 +35,20 @@ def state(pods, *, pool=TWO_WANTED, queue=None, **fields):
 def test_a_pool_of_present_pods_rolls_nothing_out():
     decision = plan(make_snapshot(known(0), [make_pod(1), make_pod(2)], pool=TWO_WANTED))
 
-    assert (decision.rollout, decision.outdated) == (None, 0)
+    assert (decision.rollout, decision.updated) == (None, 2)
 
 
-def test_outdated_pods_are_counted_while_they_may_take_work():
+def test_updated_pods_are_counted_while_they_may_take_work():
     pods = [
         *OLD_TWO,
         outdated(3, drain_order="drain", drain_since=ago(1)),
         outdated(4, PodStage.ENDED),
         superseded(5),
         make_pod(6),
+        make_pod(7, drain_order="drain", drain_since=ago(1)),
     ]
 
-    assert plan(make_snapshot(known(0), pods, pool=TWO_WANTED)).outdated == 2
+    assert plan(make_snapshot(known(0), pods, pool=TWO_WANTED)).updated == 2
 
 
 @pytest.mark.parametrize("pods", [OLD_TWO, (*OLD_TWO, gated(3))], ids=["not made yet", "gated"])

@@ -11,7 +11,7 @@ from runnerpool.planning.failures import Failure
 from runnerpool.planning.planner import plan
 from runnerpool.planning.snapshot import PodStage
 from runnerpool.planning.status import status_of
-from support.builders import ago, gated, known, make_pod, make_snapshot, outdated, superseded, unknown
+from support.builders import ago, gated, known, make_pod, make_snapshot, outdated, pod_called, superseded, unknown
 from support.crd import faults, schema_of
 from support.strategies import snapshots
 
@@ -60,6 +60,12 @@ def test_pods_of_the_present_settings_are_counted_though_an_earlier_release_buil
     pods = [make_pod(1), superseded(2), outdated(3), make_pod(4, drain_order="drain", drain_since=ago(1))]
 
     assert reported(make_snapshot(known(5), pods))["updatedReplicas"] == 2
+
+
+def test_a_pod_that_somebody_has_changed_is_no_updated_one():
+    snapshot = make_snapshot(known(5), [make_pod(1), make_pod(2)], edited={pod_called(2)})
+
+    assert reported(snapshot)["updatedReplicas"] == 1
 
 
 def test_without_knowing_the_present_template_nobody_tells_how_many_pods_bear_it():

@@ -110,6 +110,9 @@ def test_updated_pods_are_those_of_the_present_spec_that_may_take_work(metrics):
     tell(metrics, replace(snapshot, template_hash="new"))
     assert value(metrics, "runnerpool_pool_updated_replicas") == 1
 
+    tell(metrics, replace(snapshot, template_hash="new", edited={pod_called(1)}))
+    assert value(metrics, "runnerpool_pool_updated_replicas") == 0
+
     tell(metrics, replace(snapshot, template_hash=""))
     assert value(metrics, "runnerpool_pool_updated_replicas") == 2
 

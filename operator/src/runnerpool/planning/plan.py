@@ -205,7 +205,7 @@ class Plan:
         breaker: What holds their replacement up, as most of the pool is sick; "" if nothing does.
         unschedulable: Pods that no node has room for.
         stranded: Some of them have waited for so long that no more are made.
-        outdated: Pods that may take work and were made from other settings than the present ones.
+        updated: Pods that may take work and are as the present settings ask, for all that is known.
         rollout: What the rollout does about those, or about idle pods of an earlier build; None if there is none.
         override: What has become of the override annotation; None if there is none.
         drained: Mode is Drain, and no unfinished pod and no job in the hands of the pool's runners is left; None if
@@ -223,7 +223,7 @@ class Plan:
     breaker: str = ""
     unschedulable: tuple[RunnerPod, ...] = ()
     stranded: bool = False
-    outdated: int = 0
+    updated: int = 0
     rollout: RolloutState | None = None
     override: OverrideState | None = None
     drained: bool | None = False

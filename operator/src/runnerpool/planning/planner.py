@@ -70,7 +70,7 @@ def plan(snapshot: PoolSnapshot) -> Plan:
         breaker=held_up.message if held_up else "",
         unschedulable=tuple(pod for pod in census.takers if pod.unschedulable),
         stranded=bool(stranded(snapshot, census)),
-        outdated=len(generations(snapshot, census).outdated),
+        updated=len(generations(snapshot, census).present),
         rollout=course.rollout,
         override=override_state(snapshot, sizing.reason),
         drained=drained(snapshot, census),

@@ -76,9 +76,7 @@ def _replicas(snapshot: PoolSnapshot, plan: Plan) -> dict[str, int]:
         "drainingReplicas": sum(not pod.may_take_work for pod in unfinished),
     }
     if snapshot.template_hash:
-        counts["updatedReplicas"] = sum(
-            pod.may_take_work and pod.template_hash == snapshot.template_hash for pod in unfinished
-        )
+        counts["updatedReplicas"] = plan.updated
     if isinstance(snapshot.queue, QueueKnown):
         counts["busyReplicas"] = len(plan.busy)
         counts["idleReplicas"] = sum(pod.may_take_work and pod.name not in plan.busy for pod in ready)
