@@ -110,10 +110,10 @@ def make_row(ordinal: int) -> RunnerRow:
     return RunnerRow(id=1000 + ordinal, name=pod_called(ordinal))
 
 
-def known(pending: int = 0, *, held: Mapping[int, int] | None = None, **fields: Any) -> QueueKnown:
-    """A queue; `held`: jobs by the ordinal of the pod that holds them."""
+def known(pending: int = 0, *, held: Mapping[int, int] | None = None, at: datetime = NOW, **fields: Any) -> QueueKnown:
+    """A queue as it is now; `held`: jobs by the ordinal of the pod that holds them."""
     jobs = {pod_called(ordinal): count for ordinal, count in (held or {}).items()}
-    return QueueKnown(pending=pending, held=jobs, **({"processing": sum(jobs.values())} | fields))
+    return QueueKnown(at=at, pending=pending, held=jobs, **({"processing": sum(jobs.values())} | fields))
 
 
 def unknown(reason: Reason = Reason.SERVER_UNREACHABLE, *, seconds: float = 60) -> QueueUnknown:

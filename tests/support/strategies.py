@@ -83,19 +83,20 @@ _PODS = st.builds(
 )
 
 
-def _known(pending: int, holders: Mapping[int, int], children: int, complete: bool, lain: list[datetime]) -> QueueKnown:
+def _known(pending: int, holders: Mapping[int, int], lain: list[datetime], **fields: Any) -> QueueKnown:
     held = {pod_called(ordinal): jobs for ordinal, jobs in holders.items()}
     since = {f"job-{number}": moment for number, moment in enumerate(lain[:pending])}
-    return QueueKnown(pending=pending, held=held, waiting_on_work=children, complete=complete, pending_since=since)
+    return QueueKnown(pending=pending, held=held, pending_since=since, **fields)
 
 
 known_queues: st.SearchStrategy[QueueReading] = st.builds(
     _known,
     pending=st.integers(min_value=0, max_value=3 * _MOST),
     holders=st.dictionaries(_ORDINALS, st.integers(min_value=1, max_value=3), max_size=_MOST),
-    children=st.integers(min_value=0, max_value=_MOST),
-    complete=st.booleans(),
     lain=st.lists(_MOMENTS, max_size=3),
+    at=st.sampled_from([NOW, NOW, ago(1), ago(100), ago(300)]),
+    waiting_on_work=st.integers(min_value=0, max_value=_MOST),
+    complete=st.booleans(),
 )
 unknown_queues: st.SearchStrategy[QueueReading] = st.builds(
     lambda seconds, holders: replace(unknown(seconds=seconds), held={pod_called(ordinal): 1 for ordinal in holders}),

@@ -69,7 +69,8 @@ class World:
     def snapshot(self) -> PoolSnapshot:
         """Rows first, then pods, all at one moment; who holds jobs is noted, as the operator does."""
         self.last_job_seen |= {name: self.now for name, jobs in self.held.items() if jobs and self.queue_known}
-        queue = QueueKnown(pending=self.pending, held={name: jobs for name, jobs in self.held.items() if jobs})
+        held = {name: jobs for name, jobs in self.held.items() if jobs}
+        queue = QueueKnown(at=self.now, pending=self.pending, held=held)
         return PoolSnapshot(
             now=self.now,
             pool=self.pool.model_copy(update={"resource_version": str(self.version)}),

@@ -192,6 +192,21 @@ async def test_a_quiet_server_is_looked_at_each_period_and_read_once_a_minute() 
     assert subscriber.woken == [0.0]
 
 
+async def test_a_reading_is_dated_by_the_last_look_that_found_it_unchanged() -> None:
+    server = FakeServer(jobs=(job(),))
+    async with polling(server) as poller:
+        await asyncio.sleep(10)
+        assert server.reads == [0.0]
+        assert known(poller).at == START + timedelta(seconds=10)
+        assert poller.last_known is poller.reading
+
+        server.error = DOWN
+        await asyncio.sleep(5)
+
+    assert poller.last_known is not None
+    assert poller.last_known.at == START + timedelta(seconds=10)
+
+
 @pytest.mark.parametrize("period", [2.0, 5.0])
 async def test_a_new_job_is_known_a_period_later_at_most(period: float) -> None:
     server, subscriber = FakeServer(), Subscriber()

@@ -451,22 +451,25 @@ async def test_a_server_that_was_away_for_all_replaces_nothing(stage):
 
 
 async def test_a_job_that_two_runners_let_lie_is_set_aside(stage):
+    async def still_pending_after(seconds):
+        stage.clock.advance(seconds)
+        stage.link.set(at=stage.clock.now())
+        await stage.settle()
+
     stage.cluster.pool["spec"]["lifecycle"] = {"deafToleranceSeconds": 10, "drainTimeoutSeconds": 60}
     stage.link.set(**pending(1))
     await stage.settle()
     for number in (1, 2):
         stage.cluster.start(stage.pod(number))
         await stage.settle()
-        stage.clock.advance(11)
-        await stage.settle()
+        await still_pending_after(11)
         assert stage.cluster.annotations(stage.pod(number))["runnerpool.dev/drain-reason"] == "RunnerDeaf"
         stage.clock.advance(7)  # the delay after the second failure in a row
         await stage.settle()
 
     stage.cluster.start(stage.pod(3))
     await stage.settle()
-    stage.clock.advance(11)
-    await stage.settle()
+    await still_pending_after(11)
 
     assert "runnerpool.dev/drain" not in stage.cluster.annotations(stage.pod(3))
 

@@ -259,7 +259,7 @@ def test_the_next_deadline_is_exact(snapshot):
         assert decided(wait - timedelta(microseconds=1)) == now
         # Whom to replace when is bounded in so many ways that a look in vain now and then is cheaper than their sum.
         census = take_census(resting)
-        moments = health_due(resting, census, sick_pods(resting, census))
+        moments = health_due(census, sick_pods(resting, census))
         watched = resting.now + wait in moments or plan(resting).sick
         assert watched or decided(wait) != now
 

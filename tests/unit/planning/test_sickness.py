@@ -3,11 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runnerpool.api.failure_causes import FailureCause
+from runnerpool.planning.census import take_census
 from runnerpool.planning.planner import plan
+from runnerpool.planning.sickness import sick_pods
 from runnerpool.planning.snapshot import PodStage, RunnerRow
 from support.builders import ago, known, make_pod, make_pool, make_snapshot, pod_called, unknown
+from support.strategies import later, snapshots
 
 STARTING = PodStage.STARTING
 
@@ -104,10 +109,10 @@ def test_the_deadline_counts_from_the_moment_a_pod_was_given_a_node():
     assert sick(with_jobs(make_pod(1, STARTING, created=ago(99999)))) == []
 
 
-def deaf_snapshot(pods, jobs, *, contact=200.0, **fields):
+def deaf_snapshot(pods, jobs, *, contact=200.0, read=0.0, **fields):
     rows = tuple(RunnerRow(id=pod.ordinal, name=pod.name, last_contact=ago(contact)) for pod in pods)
     pending = {f"job-{number}": ago(age) for number, age in enumerate(jobs)}
-    return make_snapshot(known(len(jobs), pending_since=pending), pods, rows=rows, **fields)
+    return make_snapshot(known(len(jobs), pending_since=pending, at=ago(read)), pods, rows=rows, **fields)
 
 
 IDLE = make_pod(1, ready_since=ago(300))
@@ -140,6 +145,24 @@ def test_an_idle_runner_that_lets_a_job_lie_and_never_calls_is_deaf():
 )
 def test_others_are_not_deaf(snapshot):
     assert sick(snapshot) == []
+
+
+@pytest.mark.parametrize(
+    ("read", "found"),
+    [(0, [(1, FailureCause.RUNNER_DEAF)]), (30, [(1, FailureCause.RUNNER_DEAF)]), (31, [])],
+)
+def test_a_job_must_have_been_let_lie_for_long_when_the_queue_was_read(read, found):
+    """Who was idle then may have taken it since."""
+    assert sick(deaf_snapshot([IDLE], [150], read=read)) == found
+
+
+@given(snapshots(), st.integers(0, 900))
+def test_nobody_falls_deaf_by_the_passing_of_time_alone(snapshot, seconds):
+    def deaf(seen):
+        found = sick_pods(seen, take_census(seen))
+        return [(one.pod.name, one.over) for one in found if one.cause is FailureCause.RUNNER_DEAF]
+
+    assert deaf(later(snapshot, timedelta(seconds=seconds))) == deaf(snapshot)
 
 
 def test_a_runner_that_never_called_is_judged_by_its_readiness():

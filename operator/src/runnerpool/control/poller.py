@@ -9,6 +9,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from datetime import datetime
 
 from pydantic import SecretStr
@@ -35,7 +36,7 @@ class ServerPoller:
     """Reads one server's queue for ever, and makes all writes through the same login.
 
     Attributes:
-        reading: The queue as last read, or why it is unknown.
+        reading: The queue as last read, dated by the last look that found no job moved since; or why it is unknown.
         known_since: Since when the queue has been known without a break; None while it is not.
         last_known: The last reading that succeeded, however old: who is busy is still best told by it.
         facts: What the server can do, as last told; never None once the queue is known.
@@ -202,16 +203,18 @@ class ServerPoller:
 
     async def _look(self) -> None:
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        began, moment = loop.time(), self._clock.now()
         # The mark comes first: what changes between it and the full read is seen again at the next look.
         mark = await self._client.change_mark()
         if self._mark is not None:
             # The first look pays for connection and login too, which say nothing of what a look costs the server.
             self._rhythm.answered(loop.time() - began)
-        overdue = began - self._full_read_at >= self._pace.full_read
-        wanted = self._full_read_wanted.is_set() or isinstance(self.reading, QueueUnknown)
+        wanted = self._full_read_wanted.is_set() or began - self._full_read_at >= self._pace.full_read
         facts = await self._ask_facts(began)
-        if not (wanted or overdue or mark != self._mark or facts != self.facts):
+        unchanged = mark == self._mark and facts == self.facts
+        if isinstance(self.reading, ServerReading) and unchanged and not wanted:
+            # No job has moved since.
+            self.reading = self.last_known = replace(self.reading, at=moment)
             return
         self._full_read_wanted.clear()
         # Rows before pods: whoever lists pods after this reading sees the pod of every row that is no ghost.

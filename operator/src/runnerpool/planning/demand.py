@@ -38,6 +38,7 @@ def pool_queue(reading: ServerReading, spec: PoolSpec, quarantined: AbstractSet[
     )
     states = Counter(job.state for job in active.values() if job.type in types)
     return QueueKnown(
+        at=reading.at,
         pending=len(mine),
         processing=states[JobState.PROCESSING],
         completing=states[JobState.COMPLETING],

@@ -53,7 +53,7 @@ class ServerReading:
     """One consistent-enough look at a server's queue, shared by all pools of that server.
 
     Attributes:
-        at: When the reading was made.
+        at: When the reading was made, or was last found to hold still.
         pending: The window of pending jobs that was read, by priority, then age.
         active: All jobs in processing and completing.
         waiting: The window of jobs that wait for their parent.

@@ -56,7 +56,7 @@ def plan(snapshot: PoolSnapshot) -> Plan:
     held_up = breaker(snapshot, census, sick)
     ahead = [
         moment - snapshot.now
-        for moment in (*part.due, *health_due(snapshot, census, sick), *override_due(snapshot))
+        for moment in (*part.due, *health_due(census, sick), *override_due(snapshot))
         if moment > snapshot.now
     ]
     return Plan(

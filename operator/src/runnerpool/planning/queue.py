@@ -12,6 +12,7 @@ class QueueKnown:
     """A reading of the queue, reduced to the job types of one pool. All figures count jobs.
 
     Attributes:
+        at: The moment that it tells of. Who was idle then may have taken a job since.
         pending: Jobs that a runner of this pool may take now.
         processing: Jobs of these types in work, whoever runs them.
         completing: Jobs of these types whose result the server is taking in.
@@ -23,6 +24,7 @@ class QueueKnown:
         complete: False if the queue is longer than what was read; then every figure is "at least".
     """
 
+    at: datetime
     pending: int
     processing: int = 0
     completing: int = 0

@@ -82,18 +82,22 @@ def _late(pod: RunnerPod, deadline: timedelta) -> Sick | None:
 
 
 def _deaf(snapshot: PoolSnapshot, census: Census) -> Iterator[Sick]:
-    """At most one a job: if its successor lets that job lie too, the job is the matter, and not the runner."""
-    jobs = sorted((moment, uuid) for uuid, moment in _lain(snapshot).items() if moment <= snapshot.now)
-    silent = [pod for pod, moment in _silent(snapshot, census) if moment <= snapshot.now]
+    """At most one a job: if its successor lets that job lie too, the job is the matter, and not the runner.
+
+    Who was idle when the queue was read may have taken that job since: only what had lasted for long by then counts.
+    """
+    if isinstance(snapshot.queue, QueueUnknown):
+        return
+    jobs = sorted((moment, uuid) for uuid, moment in _lain(snapshot, snapshot.queue) if moment <= snapshot.queue.at)
+    silent = [pod for pod, moment in _silent(snapshot, census) if moment <= snapshot.queue.at]
     for (moment, uuid), pod in zip(jobs, silent, strict=False):
         yield Sick(pod=pod, cause=FailureCause.RUNNER_DEAF, shows_at=moment, ripe_at=moment, over=uuid)
 
 
-def _lain(snapshot: PoolSnapshot) -> dict[str, datetime]:
-    """By pending job: from when on it has waited for too long."""
+def _lain(snapshot: PoolSnapshot, queue: QueueKnown) -> Iterator[tuple[str, datetime]]:
+    """Pending jobs, and from when on each has waited for too long."""
     tolerance = timedelta(seconds=snapshot.pool.spec.lifecycle.deaf_tolerance_seconds)
-    pending = snapshot.queue.pending_since if isinstance(snapshot.queue, QueueKnown) else {}
-    return {uuid: since + tolerance for uuid, since in pending.items() if uuid not in snapshot.set_aside}
+    return ((uuid, since + tolerance) for uuid, since in queue.pending_since.items() if uuid not in snapshot.set_aside)
 
 
 def _silent(snapshot: PoolSnapshot, census: Census) -> list[tuple[RunnerPod, datetime]]:
@@ -107,13 +111,14 @@ def _silent(snapshot: PoolSnapshot, census: Census) -> list[tuple[RunnerPod, dat
     ]
 
 
-def health_due(snapshot: PoolSnapshot, census: Census, sick: Iterable[Sick]) -> tuple[datetime, ...]:
-    """The moments at which somebody may look sick, or is to be replaced, though nothing else changes."""
+def health_due(census: Census, sick: Iterable[Sick]) -> tuple[datetime, ...]:
+    """The moments at which somebody may look sick, or is to be replaced, though nothing else changes.
+
+    Who is deaf shows by a later reading alone.
+    """
     waiting = (pod.created + UNSCHEDULABLE_PATIENCE for pod in census.takers if pod.unschedulable)
-    lain = _lain(snapshot)
-    deaf = (*lain.values(), *(moment for _, moment in _silent(snapshot, census))) if lain else ()
     watched = (moment for one in sick for moment in (one.shows_at, one.ripe_at))
-    return (*watched, *waiting, *deaf)
+    return (*watched, *waiting)
 
 
 def stranded(snapshot: PoolSnapshot, census: Census) -> tuple[RunnerPod, ...]:
