@@ -132,6 +132,7 @@ def test_an_idle_runner_that_lets_a_job_lie_and_never_calls_is_deaf():
         deaf_snapshot([IDLE], [119]),
         deaf_snapshot([IDLE], [120], contact=119),
         deaf_snapshot([make_pod(1, ready_since=ago(119))], [120]),
+        deaf_snapshot([IDLE], [120], last_job_seen={IDLE.name: ago(119)}),
         deaf_snapshot([IDLE], [120], set_aside=frozenset({"job-0"})),
         make_snapshot(known(1, pending_since={"job-0": ago(500)}), [IDLE], rows=()),
         make_snapshot(known(1, pending_since={"job-0": ago(500)}), [IDLE], rows=None),
@@ -141,7 +142,7 @@ def test_an_idle_runner_that_lets_a_job_lie_and_never_calls_is_deaf():
             rows=(RunnerRow(id=1, name=IDLE.name, last_contact=ago(500)),),
         ),
     ],
-    ids=["young job", "it calls", "young pod", "set aside", "no row", "rows unknown", "busy"],
+    ids=["young job", "it calls", "young pod", "just idle", "set aside", "no row", "rows unknown", "busy"],
 )
 def test_others_are_not_deaf(snapshot):
     assert sick(snapshot) == []

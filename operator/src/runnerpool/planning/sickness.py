@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from runnerpool.api.failure_causes import FailureCause
 from runnerpool.planning.census import Census
+from runnerpool.planning.idle import idle_since
 from runnerpool.planning.queue import QueueKnown, QueueUnknown
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
 
@@ -101,11 +102,11 @@ def _lain(snapshot: PoolSnapshot, queue: QueueKnown) -> Iterator[tuple[str, date
 
 
 def _silent(snapshot: PoolSnapshot, census: Census) -> list[tuple[RunnerPod, datetime]]:
-    """Idle pods, and from when on they have been ready, and have not called, for too long."""
+    """Idle pods, and from when on they have been idle, and have not called, for too long."""
     tolerance = timedelta(seconds=snapshot.pool.spec.lifecycle.deaf_tolerance_seconds)
     contacts = {row.name: row.last_contact for row in snapshot.rows or ()}
     return [
-        (pod, max(pod.ready_since, contacts[pod.name] or pod.ready_since) + tolerance)
+        (pod, max(idle_since(pod, snapshot), contacts[pod.name] or pod.ready_since) + tolerance)
         for pod in census.takers
         if pod.ready_since is not None and pod.name not in census.busy and pod.name in contacts
     ]
