@@ -120,6 +120,8 @@ def _scaling_limited(outcome: PassOutcome) -> Condition:
         return Condition(type=kind, status=True, reason=refused.reason, message=refused.message)
     if outcome.plan.unschedulable:
         return Condition(type=kind, status=True, reason=Reason.UNSCHEDULABLE, message=_no_room(outcome.plan))
+    if short := outcome.plan.shortage:
+        return Condition(type=kind, status=True, reason=short.reason, message=short.message)
     if outcome.plan.reason is Reason.AT_CAP:
         return Condition(type=kind, status=True, reason=Reason.AT_CAP, message=outcome.plan.message)
     return Condition(

@@ -93,9 +93,9 @@ def not_before(failures: Iterable[Failure], salt: str, cause: FailureCause | Non
     return max(moments, default=None)
 
 
-def in_a_row(failures: Iterable[Failure]) -> bool:
-    """Something made after a failure has failed, too: one try at a time is enough."""
-    return any(failure.count > 1 for failure in failures)
+def in_a_row(failures: Iterable[Failure]) -> tuple[Failure, ...]:
+    """Those after which something made anew has failed, too: one try at a time is enough then."""
+    return tuple(failure for failure in failures if failure.count > 1)
 
 
 def without_future(failures: Iterable[Failure], now: datetime) -> tuple[Failure, ...]:

@@ -177,6 +177,19 @@ class RolloutState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shortage:
+    """Why fewer pods than `desired` may take work, though this pass has made what it may.
+
+    Attributes:
+        reason: `AtMaxReplicas`, as too many pods are draining, or the cause of failures in a row.
+        message: For people: cause and remedy.
+    """
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OverrideState:
     """What has become of the override annotation.
 
@@ -205,6 +218,7 @@ class Plan:
         breaker: What holds their replacement up, as most of the pool is sick; "" if nothing does.
         unschedulable: Pods that no node has room for.
         stranded: Some of them have waited for so long that no more are made.
+        shortage: What keeps the pods below `desired`; None if nothing does, or if it is told otherwise.
         updated: Pods that may take work and are as the present settings ask, for all that is known.
         rollout: What the rollout does about those, or about idle pods of an earlier build; None if there is none.
         override: What has become of the override annotation; None if there is none.
@@ -223,6 +237,7 @@ class Plan:
     breaker: str = ""
     unschedulable: tuple[RunnerPod, ...] = ()
     stranded: bool = False
+    shortage: Shortage | None = None
     updated: int = 0
     rollout: RolloutState | None = None
     override: OverrideState | None = None

@@ -20,12 +20,13 @@ from runnerpool.planning.marks import mark_pods
 from runnerpool.planning.modes import drain_all, drained, size_of_draining, size_of_still, stand_still, why_still
 from runnerpool.planning.overriding import overridden, override_due, override_in_force, override_state
 from runnerpool.planning.part import Part, join
-from runnerpool.planning.plan import Plan, RolloutState
+from runnerpool.planning.plan import Plan, RolloutState, Shortage
 from runnerpool.planning.replacing import breaker, replace_sick
 from runnerpool.planning.rollout import replace_old
 from runnerpool.planning.rollout_state import rollout_state, state_due
 from runnerpool.planning.scale_down import scale_down
 from runnerpool.planning.scale_up import promises_to_keep, scale_up
+from runnerpool.planning.shortage import shortage
 from runnerpool.planning.sickness import health_due, sick_pods, stranded
 from runnerpool.planning.sizing import Sizing, size
 from runnerpool.planning.snapshot import PoolSnapshot
@@ -38,6 +39,7 @@ class _Course:
     sizing: Sizing
     part: Part
     rollout: RolloutState | None = None
+    shortage: Shortage | None = None
 
 
 def plan(snapshot: PoolSnapshot) -> Plan:
@@ -70,6 +72,7 @@ def plan(snapshot: PoolSnapshot) -> Plan:
         breaker=held_up.message if held_up else "",
         unschedulable=tuple(pod for pod in census.takers if pod.unschedulable),
         stranded=bool(stranded(snapshot, census)),
+        shortage=course.shortage,
         updated=len(generations(snapshot, census).present),
         rollout=course.rollout,
         override=override_state(snapshot, sizing.reason),
@@ -118,7 +121,7 @@ def _at_work(snapshot: PoolSnapshot, census: Census) -> _Course:
             Part(due=state_due(snapshot, census, rollout)),
         )
     )
-    return _Course(sizing=sizing, part=part, rollout=rollout)
+    return _Course(sizing=sizing, part=part, rollout=rollout, shortage=shortage(snapshot, census, sizing.desired))
 
 
 def _size(snapshot: PoolSnapshot, kept: Census) -> Sizing:

@@ -65,15 +65,21 @@ def creation_cap(snapshot: PoolSnapshot, kinds: Generations) -> int:
     return snapshot.pool.spec.scaling.max_replicas + surge
 
 
+def unfinished_room(snapshot: PoolSnapshot, census: Census, kinds: Generations) -> int:
+    """How many more pods all unfinished ones leave room for; 0 or less if none."""
+    most = snapshot.pool.spec.scaling.max_replicas
+    surge = creation_cap(snapshot, kinds) - most
+    return UNFINISHED_FACTOR * most + surge - len(census.unfinished) - len(census.promised)
+
+
 def _missing(snapshot: PoolSnapshot, before: Census, kept: Census, desired: int) -> int:
     """New pods stand in for those that the rollout may replace, too: the target is to be met without these."""
     now, later = generations(snapshot, before), generations(snapshot, kept)
-    promised, most = len(before.promised), snapshot.pool.spec.scaling.max_replicas
-    cap = creation_cap(snapshot, now)
+    promised = len(before.promised)
     bounds = [
         desired - (kept.supply - len(later.replaceable)),
-        cap - before.supply,
-        UNFINISHED_FACTOR * most + (cap - most) - len(before.unfinished) - promised,
+        creation_cap(snapshot, now) - before.supply,
+        unfinished_room(snapshot, before, now),
     ]
     if now.replaceable:
         bounds.append(desired + snapshot.pool.spec.rollout.max_surge - before.supply)
