@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from kubernetes.aio import config
 
 from runnerpool.api import names
+from runnerpool.api.counting import counted
 from runnerpool.cluster.api import KubeApi
 from runnerpool.cluster.errors import ClusterError, NotFound, Unavailable
 from runnerpool.cluster.login import load_login
@@ -76,7 +77,7 @@ def judge(pools: Sequence[PoolLeft]) -> Verdict:
     example = {"finalizer": names.FINALIZER, "plural": names.PLURAL}
     example |= {"name": pools[0].name, "namespace": pools[0].namespace}
     lines = [
-        f"Refused: {len(pools)} {names.KIND}{'s are' if len(pools) > 1 else ' is'} left: {', '.join(shown)}{more}.",
+        f"Refused: {counted(len(pools), names.KIND, 'are')} left: {', '.join(shown)}{more}.",
         "Delete them while the operator is there to drain them, wait until they are gone, and uninstall again:",
         *deletions,
         *(["  … and so in the other namespaces"] if len(where) > _SHOWN else []),

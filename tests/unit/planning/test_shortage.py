@@ -37,7 +37,7 @@ def test_pods_that_drain_and_keep_others_from_being_made_are_told_with_the_remed
     short = plan(make_snapshot(known(pending, held={1: 1, 2: 1}), draining(2), pool=ONE)).shortage
 
     assert short.reason == "AtMaxReplicas"
-    assert "draining: 2" in short.message
+    assert "2 pods are draining" in short.message
     assert "runnerpool.dev/drain=abort" in short.message
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runnerpool.api.conditions import Condition, ConditionType
+from runnerpool.api.counting import counted
 from runnerpool.api.failure_causes import REMEDIES, FailureCause
 from runnerpool.api.reasons import Reason
 from runnerpool.control.actor import Trouble
@@ -109,8 +110,7 @@ def _hindrances(outcome: PassOutcome) -> list[Trouble]:
 
 def _no_room(plan: Plan) -> str:
     count, first = len(plan.unschedulable), plan.unschedulable[0]
-    pods = f"{count} pods wait" if count > 1 else "1 pod waits"
-    return f"{pods} for a node: {first.unschedulable}; {REMEDIES[FailureCause.UNSCHEDULABLE]}"
+    return f"{counted(count, 'pod', 'wait')} for a node: {first.unschedulable}; {REMEDIES[FailureCause.UNSCHEDULABLE]}"
 
 
 def _scaling_limited(outcome: PassOutcome) -> Condition:

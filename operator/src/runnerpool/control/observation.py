@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from runnerpool.api.counting import counted
 from runnerpool.api.ownership import belongs
 from runnerpool.api.pool import Pool
 from runnerpool.cluster.errors import Unavailable
@@ -115,8 +116,8 @@ async def _without_released(
         raise other
     if unknown:
         _log.warning(
-            "%s/%s: %d runners without a pod are left alone in this pass: %s",
-            pool.namespace, pool.name, len(unknown), unknown[0],
+            "%s/%s: %s without a pod, which this pass leaves alone: %s",
+            pool.namespace, pool.name, counted(len(unknown), "runner"), unknown[0],
         )  # fmt: skip
         return None
     released = {row for row, is_one in zip(alone, found, strict=True) if is_one}

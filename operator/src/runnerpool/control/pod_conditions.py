@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from runnerpool.api.conditions import Condition, ConditionType
+from runnerpool.api.counting import counted
 from runnerpool.api.failure_causes import REMEDIES
 from runnerpool.api.pool import JobTypeFilter, Mode
 from runnerpool.api.reasons import Reason
@@ -62,7 +63,8 @@ def progressing(snapshot: PoolSnapshot, plan: Plan) -> Condition:
         return Condition(type=kind, status=moving, reason=rollout.reason, message=rollout.message)
     count = sum(pod.unfinished and (pod.stage is not PodStage.READY or not pod.may_take_work) for pod in snapshot.pods)
     if count:
-        return Condition(type=kind, status=True, reason=plan.reason, message=f"{count} pods are starting or draining")
+        message = f"{counted(count, 'pod', 'are')} starting or draining"
+        return Condition(type=kind, status=True, reason=plan.reason, message=message)
     return Condition(type=kind, status=False, reason=Reason.STEADY, message="no pod is starting or draining")
 
 
@@ -109,5 +111,5 @@ def drained(snapshot: PoolSnapshot, plan: Plan) -> Condition:
         message = "no pod is left, and no job is in the hands of the pool's runners"
         return Condition(type=kind, status=True, reason=Reason.DRAINED, message=message)
     unfinished = sum(pod.unfinished for pod in snapshot.pods)
-    message = f"{unfinished} pods are left, {len(plan.busy)} of them with a job in hand"
+    message = f"{counted(unfinished, 'pod', 'are')} left, {len(plan.busy)} with a job in hand"
     return Condition(type=kind, status=False, reason=Reason.STILL_WORKING, message=message)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from runnerpool.api.counting import counted
 from runnerpool.api.loss_causes import LOSS_REMEDIES
 from runnerpool.api.reasons import Reason
 from runnerpool.control.ports import PoolKey, ServerLink
@@ -124,9 +125,9 @@ class QueueCare:
             if suspect.quarantined and suspect.uuid not in before:
                 what = describe(suspect.uuid, jobs.get(suspect.uuid))
                 message = (
-                    f"{what} is quarantined: {suspect.count} pods crashed, ran out of memory or hung over it, and no "
-                    "pod is made for it any more; look at its video, give pods more memory, or cancel it in PeerTube "
-                    "(repair.poisonJobs: Cancel does)"
+                    f"{what} is quarantined: {counted(suspect.count, 'pod')} crashed, ran out of memory or hung over "
+                    "it, and no pod is made for it any more; look at its video, give pods more memory, or cancel it in "
+                    "PeerTube (repair.poisonJobs: Cancel does)"
                 )
                 self._news.append(News("Warning", Reason.POISON_JOB, message))
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
+from runnerpool.api.counting import counted
 from runnerpool.api.names import ABORT_ORDER, DRAIN_ORDER, pod_name
 from runnerpool.api.pool import DeletionPolicy, Pool
 from runnerpool.api.reasons import Reason
@@ -23,7 +24,7 @@ _WHY = "the pool is being deleted"
 def size_of_deleted(census: Census) -> Sizing:
     """No pod should take work any more."""
     term = Term(stage="deletion", before=census.supply, after=0, why=_WHY)
-    message = f"{_WHY}: {len(census.unfinished)} pods are still there"
+    message = f"{_WHY}: {counted(len(census.unfinished), 'pod', 'are')} still there"
     return Sizing(desired=0, reason=Reason.POOL_DELETED, message=message, terms=(term,))
 
 

@@ -1,5 +1,6 @@
 """Pools that do not work as ever: mode Hold, mode Drain, and a server that mixes job types."""
 
+from runnerpool.api.counting import counted
 from runnerpool.api.pool import JobTypeFilter, Mode
 from runnerpool.api.reasons import Reason
 from runnerpool.planning.census import Census
@@ -40,7 +41,8 @@ def size_of_still(census: Census, reason: Reason, why: str) -> Sizing:
     """As many as there are."""
     count = len(census.takers)
     term = Term(stage="mode", before=count, after=count, why=why)
-    return Sizing(desired=count, reason=reason, message=f"{count} pods stay as they are: {why}", terms=(term,))
+    message = f"{counted(count, 'pod', 'stay')}, and none is made: {why}"
+    return Sizing(desired=count, reason=reason, message=message, terms=(term,))
 
 
 def stand_still(snapshot: PoolSnapshot, census: Census) -> Part:
@@ -60,7 +62,7 @@ def stand_still(snapshot: PoolSnapshot, census: Census) -> Part:
 def size_of_draining(census: Census) -> Sizing:
     """No pod should take work any more."""
     term = Term(stage="mode", before=census.supply, after=0, why=_DRAIN)
-    message = f"{_DRAIN}: {len(census.unfinished)} pods are still there"
+    message = f"{_DRAIN}: {counted(len(census.unfinished), 'pod', 'are')} still there"
     return Sizing(desired=0, reason=Reason.MODE_DRAIN, message=message, terms=(term,))
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from runnerpool.api.counting import counted
 from runnerpool.api.override import Override, OverrideInvalid, parse_override
 from runnerpool.api.pool import Pool
 from runnerpool.api.reasons import Reason
@@ -65,4 +66,4 @@ def _read(pool: Pool) -> Override | OverrideInvalid | None:
 
 
 def _wish(override: Override) -> str:
-    return f"{override.replicas} pods are ordered by hand until {format_time(override.until)}"
+    return f"{counted(override.replicas, 'pod', 'are')} ordered by hand until {format_time(override.until)}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
+from runnerpool.api.counting import counted
 from runnerpool.api.reasons import Reason
 from runnerpool.planning.census import Census
 from runnerpool.planning.generations import Generations, generations
@@ -34,7 +35,7 @@ def rollout_state(
     if kinds.replaceable:
         return _state(RolloutPhase.REPLACING, _replacing(kinds))
     if kinds.outdated:
-        message = f"{_pods(len(kinds.outdated), 'wait')} for the end of live streams, to be replaced then"
+        message = f"{counted(len(kinds.outdated), 'pod', 'wait')} for the end of live streams, to be replaced then"
         return _state(RolloutPhase.HELD_BY_LIVE, message)
     return None
 
@@ -55,12 +56,12 @@ def _paused(kinds: Generations, still: str | None) -> RolloutState | None:
     if not kinds.outdated:
         return None
     why = still or "the queue is unknown"
-    message = f"{_pods(len(kinds.outdated), 'wait')} to be replaced, of earlier settings: {why}"
+    message = f"{counted(len(kinds.outdated), 'pod', 'wait')} to be replaced, of earlier settings: {why}"
     return _state(RolloutPhase.PAUSED, message, stalled=still is not None)
 
 
 def _first_pod(snapshot: PoolSnapshot, census: Census, kinds: Generations) -> RolloutState:
-    at_work = _pods(len(kinds.outdated), "stay")
+    at_work = counted(len(kinds.outdated), "pod", "stay")
     suspects = _suspects(snapshot, census, kinds)
     if not suspects and snapshot.held_back_until is None:
         message = f"{at_work} at work until the first pod of the present settings is ready"
@@ -83,14 +84,8 @@ def _told(suspects: Iterable[RunnerPod]) -> Iterator[str]:
 
 def _replacing(kinds: Generations) -> str:
     if kinds.outdated:
-        return f"{_pods(len(kinds.outdated), 'are')} still to be replaced, of earlier settings"
-    return f"{_pods(len(kinds.replaceable), 'are')} still to be replaced, idle ones of an earlier build"
-
-
-def _pods(count: int, verb: str) -> str:
-    if count > 1:
-        return f"{count} pods {verb}"
-    return f"1 pod {'is' if verb == 'are' else f'{verb}s'}"
+        return f"{counted(len(kinds.outdated), 'pod', 'are')} still to be replaced, of earlier settings"
+    return f"{counted(len(kinds.replaceable), 'pod', 'are')} still to be replaced, idle ones of an earlier build"
 
 
 def _state(phase: RolloutPhase, message: str, *, stalled: bool = False) -> RolloutState:

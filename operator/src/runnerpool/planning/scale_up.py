@@ -1,5 +1,6 @@
 """New pods: first those that are promised already, then more, within every bound."""
 
+from runnerpool.api.counting import counted
 from runnerpool.api.pool import JobTypeFilter
 from runnerpool.api.reasons import Reason
 from runnerpool.planning.census import Census
@@ -108,4 +109,4 @@ def _reserve(snapshot: PoolSnapshot, count: int, desired: int, reason: Reason) -
     if not ordinals:
         return ()
     purpose = f"for {desired} in all" if reason is Reason.SCALE_UP else "to take the place of older ones"
-    return (Reserve(ordinals=ordinals, reason=reason, message=f"{len(ordinals)} pods more, {purpose}"),)
+    return (Reserve(ordinals=ordinals, reason=reason, message=f"{counted(len(ordinals), 'pod')} more, {purpose}"),)

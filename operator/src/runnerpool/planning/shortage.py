@@ -1,5 +1,6 @@
 """What keeps the number of pods below the target, where only the planner knows it."""
 
+from runnerpool.api.counting import counted
 from runnerpool.api.failure_causes import REMEDIES
 from runnerpool.api.names import ABORT_ORDER, ANNOTATION_DRAIN
 from runnerpool.api.reasons import Reason
@@ -42,8 +43,8 @@ def _while_others_drain(snapshot: PoolSnapshot, census: Census, desired: int) ->
         return None
     draining = len(census.unfinished) - len(census.takers)
     message = (
-        f"more pods are needed, but all that have not ended (draining: {draining}) may be no more than twice "
-        "maxReplicas: others are made as those end; let one hand its jobs back by the annotation "
+        f"more pods are needed, but {counted(draining, 'pod', 'are')} draining, and all that have not ended may be no "
+        "more than twice maxReplicas: others are made as those end; let one hand its jobs back by the annotation "
         f"{ANNOTATION_DRAIN}={ABORT_ORDER}, set lifecycle.lostPods to ForceDelete if its node is lost, or raise "
         "maxReplicas"
     )

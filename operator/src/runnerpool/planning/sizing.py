@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from runnerpool.api.counting import counted
 from runnerpool.api.pool import LookAhead, Scaling
 from runnerpool.api.reasons import Reason
 from runnerpool.planning.plan import Term
@@ -75,7 +76,7 @@ def _hold(queue: QueueUnknown, scaling: Scaling, supply: int) -> Sizing:
 def _demand(before: int, inputs: _Inputs) -> Term:
     queue = inputs.queue
     least = "" if queue.complete else "at least "
-    why = f"{least}{queue.pending} jobs pending, {inputs.held} in the hands of pods that may take work"
+    why = f"{least}{counted(queue.pending, 'job')} pending, {inputs.held} in the hands of pods that may take work"
     if inputs.at_risk:
         why += f", {inputs.at_risk} in the hands of sick ones"
     return Term(stage="demand", before=before, after=queue.pending + inputs.held + inputs.at_risk, why=why)
@@ -83,11 +84,12 @@ def _demand(before: int, inputs: _Inputs) -> Term:
 
 def _idle_slots(before: int, inputs: _Inputs) -> Term:
     slots = inputs.scaling.idle_slots
-    return Term(stage="idleSlots", before=before, after=before + slots, why=f"{slots} free slots are kept warm")
+    why = f"{counted(slots, 'free slot', 'are')} kept warm"
+    return Term(stage="idleSlots", before=before, after=before + slots, why=why)
 
 
 def _pods(before: int, inputs: _Inputs) -> Term:
-    why = f"{before} slots at {inputs.concurrency} a pod"
+    why = f"{counted(before, 'slot')} at {inputs.concurrency} a pod"
     return Term(stage="pods", before=before, after=_ceil_div(before, inputs.concurrency), why=why)
 
 
@@ -98,7 +100,8 @@ def _look_ahead(before: int, inputs: _Inputs) -> Term:
         return Term(stage="lookAhead", before=before, after=before, why="lookAhead is Off")
     slots = inputs.queue.pending + inputs.held + inputs.at_risk + inputs.scaling.idle_slots + children
     after = max(before, min(inputs.supply, _ceil_div(slots, inputs.concurrency)))
-    return Term(stage="lookAhead", before=before, after=after, why=f"{children} jobs wait for jobs now in work")
+    why = f"{counted(children, 'job', 'wait')} for jobs now in work"
+    return Term(stage="lookAhead", before=before, after=after, why=why)
 
 
 def _min_replicas(before: int, inputs: _Inputs) -> Term:
@@ -139,13 +142,13 @@ def _decision(terms: list[Term], inputs: _Inputs) -> tuple[Reason, str]:
     desired, wanted = terms[-1].after, terms[-1].before
     demand = terms[0].why
     if "maxReplicas" in bound:
-        return Reason.AT_CAP, f"{wanted} pods are needed, but maxReplicas is {desired}: {demand}"
+        return Reason.AT_CAP, f"{counted(wanted, 'pod', 'are')} needed, but maxReplicas is {desired}: {demand}"
     if "minReplicas" in bound:
-        return Reason.AT_FLOOR, f"minReplicas keeps {desired} pods: {demand}"
+        return Reason.AT_FLOOR, f"minReplicas keeps {counted(desired, 'pod')}: {demand}"
     if "lookAhead" in bound:
-        return Reason.LOOK_AHEAD, f"{desired} pods stay, as {bound['lookAhead'].why}: {demand}"
+        return Reason.LOOK_AHEAD, f"{counted(desired, 'pod', 'stay')}, as {bound['lookAhead'].why}: {demand}"
     if desired < inputs.supply:
-        return Reason.SLOTS_IDLE, f"{desired} pods are enough, {inputs.supply} are there: {demand}"
+        return Reason.SLOTS_IDLE, f"{counted(desired, 'pod', 'are')} enough instead of {inputs.supply}: {demand}"
     if inputs.queue.pending:
-        return Reason.JOBS_PENDING, f"{desired} pods for the queue: {demand}"
-    return Reason.STEADY, f"{desired} pods are right: {demand}"
+        return Reason.JOBS_PENDING, f"{counted(desired, 'pod')} for the queue: {demand}"
+    return Reason.STEADY, f"{counted(desired, 'pod', 'are')} right: {demand}"
