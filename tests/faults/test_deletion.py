@@ -131,13 +131,14 @@ def test_a_deleted_pool_whose_runners_cannot_be_asked_for_ends_and_tells_what_it
     case.begins()
     deleted = delete(faults)
 
-    case.tells(way.reason)
+    case.tells(way.reason, within=way.within)
     told_after = await_gone_past_reach(faults, deleted)
 
     case.told(LEFT_BEHIND, told_after)
     (warning,) = parting_words(faults)
     prefix = names[0].rpartition("-")[0]
     assert all(text in warning["message"] for text in (faults.server.url, way.reason, f"begin with {prefix}-"))
+    assert not way.named or all(name in warning["message"] for name in names)
     # What is Kubernetes' goes with the pool; what is the server's stays, as was told.
     faults.until(lambda: faults.pods() == [], "the end of the pods", within=20)
     faults.server.client.lift_faults()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from support.faults.departure import LEFT_BEHIND, secret_gone, server_gone
+from support.faults.departure import LEFT_BEHIND, removals_refused, secret_gone, server_gone, server_silent
 from support.faults.stage import FaultStage
 from support.faults.staging import StageMaker
 from support.faults.workers import at_work
@@ -57,18 +57,39 @@ def test_a_namespace_ends_and_its_pods_hand_their_jobs_back(stage: FaultStage, c
 
 
 @pytest.mark.parametrize(
-    "gone_first", [pytest.param(secret_gone, id="the Secret"), pytest.param(server_gone, id="the server")]
+    "gone_first",
+    [
+        pytest.param(secret_gone, id="the Secret"),
+        pytest.param(server_gone, id="the server"),
+        pytest.param(server_silent, id="the server's answers"),
+    ],
 )
 def test_a_namespace_ends_although_something_went_first_and_the_log_tells_what_is_left(
     stage: FaultStage, case: Case, gone_first: Callable[[FaultStage], None]
 ) -> None:
     gone_first(stage)
-    stage.wait_condition("QueueReachable", status="False", within=15)
+    # A call that is left without an answer takes 10 s, and the next look may be 5 s off.
+    stage.wait_condition("QueueReachable", status="False", within=20)
 
     case.told(LEFT_BEHIND, delete_namespace(stage))
 
     assert told_in_log(stage, LEFT_BEHIND)
     assert stage.server.client.statistics().aborts == 2
+    stage.server.client.lift_faults()
+    assert len(stage.server.rows()) == 2
+
+
+@pytest.mark.parametrize(
+    "way", [pytest.param(server_silent, id="answers no call"), pytest.param(removals_refused, id="removes no runner")]
+)
+def test_a_namespace_ends_although_its_server_changes_its_mind_just_then(
+    stage: FaultStage, case: Case, way: Callable[[FaultStage], None]
+) -> None:
+    way(stage)
+
+    case.told(LEFT_BEHIND, delete_namespace(stage))
+
+    assert told_in_log(stage, LEFT_BEHIND)
     stage.server.client.lift_faults()
     assert len(stage.server.rows()) == 2
 

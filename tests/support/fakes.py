@@ -265,11 +265,13 @@ class FakeLink:
     rows: tuple[FakeRow, ...] | None = ()
     facts: ServerFacts | None = MODERN
     fail_register: Exception | None = None
+    fail_removal: Exception | None = None
     fail_repair: Exception | None = None
     fail_at: str = "transcode"
     full_reads: int = 0
     repairs: list[tuple[str, ...]] = field(default_factory=list)
     moved_on: set[str] = field(default_factory=set)
+    removable: set[int] = field(default_factory=set)
 
     def set(self, **changes: Any) -> None:
         """Change the queue."""
@@ -285,6 +287,8 @@ class FakeLink:
         return SecretStr(f"ptrt-{name}")
 
     async def delete_runner(self, row_id: int) -> None:
+        if self.fail_removal is not None and row_id not in self.removable:
+            raise self.fail_removal
         self.rows = tuple(row for row in self.rows or () if row.id != row_id)
 
     async def refresh_rows(self) -> tuple[FakeRow, ...]:

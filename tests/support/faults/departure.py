@@ -18,10 +18,17 @@ _AROUND_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutOfReach:
-    """Why a server's runners cannot be removed, and what the pool calls it."""
+    """Why a server's runners cannot be removed, and what the pool calls it.
+
+    Attributes:
+        within: seconds until the pool says so.
+        named: the operator knows which runners there are.
+    """
 
     make: Callable[[FaultStage], None]
     reason: str
+    within: float = 10.0
+    named: bool = True
 
 
 def server_gone(stage: FaultStage) -> None:
@@ -36,10 +43,22 @@ def secret_gone(stage: FaultStage) -> None:
     stage.delete_secret("peertube-admin")
 
 
+def removals_refused(stage: FaultStage) -> None:
+    """What a proxy does that lets nobody delete: everything else works as ever."""
+    stage.server.client.put_in_fault("status", path="/api/v1/runners/[0-9]+", methods=["DELETE"], status=500)
+
+
+def server_silent(stage: FaultStage) -> None:
+    """Every call of the operator's takes its whole time limit."""
+    stage.server.client.put_in_fault("silence", path=ADMINISTRATION)
+
+
 OUT_OF_REACH = {
     "the server gone": OutOfReach(make=server_gone, reason="ServerUnreachable"),
     "the login refused": OutOfReach(make=login_refused, reason="CredentialsRejected"),
-    "the Secret gone": OutOfReach(make=secret_gone, reason="SecretNotFound"),
+    "the Secret gone": OutOfReach(make=secret_gone, reason="SecretNotFound", named=False),
+    "a server that removes none": OutOfReach(make=removals_refused, reason="ServerError"),
+    "a server that hangs": OutOfReach(make=server_silent, reason="ServerTimeout", within=20.0),
 }
 
 

@@ -5,7 +5,7 @@ import pytest
 from runnerpool.api.reasons import Reason
 from runnerpool.planning.plan import Discard, Drain, ReleaseReserved, Remove, RemoveFinalizer, Stop, Unregister
 from runnerpool.planning.planner import plan
-from runnerpool.planning.snapshot import PodStage
+from runnerpool.planning.snapshot import PodStage, RemovalsFailing
 from support.builders import ago, gated, known, make_pod, make_pool, make_row, make_snapshot, pod_called, unknown
 
 DRAINED = make_pool(deleting=True)
@@ -147,8 +147,63 @@ def test_the_45_seconds_begin_with_the_deletion_if_the_server_was_gone_before():
 
 
 @pytest.mark.parametrize("rows", [None, (make_row(1),)], ids=["not listed yet", "listed"])
-def test_runners_of_a_server_that_answers_are_never_left_behind(rows):
+def test_a_server_that_answers_is_waited_for_however_long_the_pool_has_been_deleted(rows):
     assert not any(isinstance(step, RemoveFinalizer) for step in steps(rows=rows))
+
+
+def failing(seconds):
+    return RemovalsFailing(since=ago(seconds), reason=Reason.SERVER_ERROR)
+
+
+def test_runners_that_a_server_has_refused_to_remove_for_45_seconds_are_left_behind_and_named():
+    *tries, gone = steps(rows=(make_row(1), make_row(2)), removals_failing=failing(45))
+
+    assert [type(step) for step in tries] == [Unregister, Unregister]
+    assert isinstance(gone, RemoveFinalizer)
+    assert gone.reason is Reason.RUNNERS_LEFT_BEHIND
+    assert "has removed none of them for 45 s (ServerError)" in gone.message
+    assert gone.message.endswith(f"last seen there: {pod_called(1)}, {pod_called(2)}")
+
+
+def test_no_more_runners_are_named_than_an_event_has_room_for():
+    gone = steps(rows=tuple(map(make_row, range(1, 100))), removals_failing=failing(45))[-1]
+
+    assert f"{pod_called(1)}, " in gone.message
+    assert gone.message.endswith(" and 89 more")
+    assert len(gone.message) < 700
+
+
+def test_removals_that_fail_are_tried_again_for_45_seconds_of_the_deletion():
+    pool = DRAINED.model_copy(update={"deleting_since": ago(44)})
+    snapshot = make_snapshot(known(), pool=pool, rows=(make_row(1),), removals_failing=failing(3600))
+
+    assert [type(step) for step in plan(snapshot).steps] == [Unregister]
+    assert plan(snapshot).recheck_after == timedelta(seconds=1)
+
+
+def test_a_server_that_falls_silent_after_it_has_refused_gets_no_more_time():
+    """Nor does one whose Secret goes then, which its rows are unknown by."""
+    gone = steps(queue=unknown(Reason.SECRET_NOT_FOUND, seconds=5), rows=None, removals_failing=failing(45))[-1]
+
+    assert isinstance(gone, RemoveFinalizer)
+    assert "removed none of them" in gone.message
+
+
+def test_a_pod_at_work_holds_a_pool_whose_rows_cannot_be_removed():
+    left = steps([make_pod(1, drain_order="drain", drain_since=ago(5))], removals_failing=failing(3600))
+
+    assert left == []
+
+
+def test_a_server_that_hangs_is_not_asked_by_a_pass_until_its_poller_has_had_an_answer():
+    """Each call would take its whole time limit, and the pass would end long after the pool's time."""
+    pods = [make_pod(1, PodStage.ENDED), gated(2), make_pod(3)]
+
+    early = steps(pods, queue=unknown(Reason.SERVER_TIMEOUT, seconds=44), rows=(make_row(1), make_row(9)))
+    late = steps(pods[:2], queue=unknown(Reason.SERVER_TIMEOUT, seconds=45), rows=(make_row(1), make_row(9)))
+
+    assert [type(step) for step in early] == [Drain]
+    assert [type(step) for step in late] == [RemoveFinalizer]
 
 
 @pytest.mark.parametrize("pod", [gated(1), make_pod(1, PodStage.STARTING, has_run=False)])

@@ -29,6 +29,7 @@ from runnerpool.planning.plan import (
     Remove,
     RemoveFinalizer,
     Reserve,
+    RowStep,
     Step,
     Stop,
     Unregister,
@@ -54,7 +55,12 @@ class Trouble:
 
 
 class Actor:
-    """Carries out the steps of one pass of one pool."""
+    """Carries out the steps of one pass of one pool.
+
+    Attributes:
+        row_removed: The server has removed a runner row.
+        row_kept: Why it did not remove one, or did not say which there are; None if that happened to none.
+    """
 
     def __init__(
         self,
@@ -87,6 +93,8 @@ class Actor:
         self._cautious = cautious
         self._gate = asyncio.Semaphore(_AT_ONCE)
         self._timed_out: TimedOut | None = None
+        self.row_removed = False
+        self.row_kept: Reason | None = None
 
     @property
     def _pool(self) -> Pool:
@@ -143,6 +151,8 @@ class Actor:
                 # The pod has gone or is another one by now: the next pass sees what is there instead.
                 return None
             except (ClusterError, PeerTubeError) as error:
+                if isinstance(error, PeerTubeError) and isinstance(step, RowStep):
+                    self.row_kept = error.reason
                 if isinstance(error, TimedOut):
                     # Each further call could cost its whole time limit: of hundreds, a pass would take many minutes.
                     self._timed_out = error
@@ -184,7 +194,7 @@ class Actor:
         link, rows = await self._rows_of(step.pod)
         await self._cluster.delete_pod(self._pool.namespace, step.pod, step.uid, version=step.version)
         for row in rows:
-            await link.delete_runner(row.id)
+            await self._delete_row(link, row.id)
 
     async def _remove(self, step: Remove | ForceDelete) -> None:
         """Row first, pod last: the pod is the record that the row is looked for by.
@@ -195,7 +205,7 @@ class Actor:
         for row in rows:
             if step.reason in _CAUSES:
                 self._tell_credited_job(row.name)
-            await link.delete_runner(row.id)
+            await self._delete_row(link, row.id)
         force = isinstance(step, ForceDelete)
         await self._cluster.delete_pod(self._pool.namespace, step.pod, step.uid, force=force)
 
@@ -216,7 +226,11 @@ class Actor:
         if self._link is None:
             raise ClusterError(Reason.WAITING_FOR_SERVER, f"runner {step.runner} stays until the server can be asked")
         self._tell_credited_job(step.runner)
-        await self._link.delete_runner(step.row_id)
+        await self._delete_row(self._link, step.row_id)
+
+    async def _delete_row(self, link: ServerLink, row_id: int) -> None:
+        await link.delete_runner(row_id)
+        self.row_removed = True
 
     def _tell_credited_job(self, runner: str) -> None:
         """A row that goes while a job is credited to it leaves the job to the server's watchdog: say which.

@@ -1,16 +1,18 @@
 """What one pool's task remembers from pass to pass. All of it may be lost in a restart without harm."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from runnerpool.api.failure_causes import FailureCause
+from runnerpool.api.reasons import Reason
 from runnerpool.api.times import parse_time
 from runnerpool.control.actor import Trouble
 from runnerpool.control.backoff import AFTER_REFUSED_CREATIONS, Backoff
 from runnerpool.planning.failures import Failure, PodFailure, add_failures, forget_healed, without_future
 from runnerpool.planning.plan import Discard, Drain, Plan
-from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
+from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RemovalsFailing, RunnerPod
 
 # A pod that stays ready for so long has shown that the present settings work.
 _PROVEN_AFTER = timedelta(seconds=60)
@@ -31,6 +33,7 @@ class PoolMemory:
         failures: Why pods have failed of late.
         edited: Names of pods whose image is not what it was when they were first seen.
         breaker_replaced: When a pod was last replaced although most of the pool looked sick.
+        removals_failing: Since when the server has removed none of the last runner rows, and why.
     """
 
     def __init__(self, observed_since: datetime | None = None) -> None:
@@ -47,6 +50,7 @@ class PoolMemory:
         self._new_failures: list[FailureCause] = []
         self.last_end = ""
         self.breaker_replaced: datetime | None = None
+        self.removals_failing: RemovalsFailing | None = None
         self.creation_failed = _NONE_REFUSED
         self.refused: Trouble | None = None
         self.collided: frozenset[int] = frozenset()
@@ -74,6 +78,9 @@ class PoolMemory:
         self.creation_failed = self.creation_failed.without_future(now)
         if self.breaker_replaced is not None:
             self.breaker_replaced = min(self.breaker_replaced, now)
+        if self.removals_failing is not None:
+            since = min(self.removals_failing.since, now)
+            self.removals_failing = replace(self.removals_failing, since=since)
 
     def note_jobs(self, held: Mapping[str, int], pods: Iterable[RunnerPod], now: datetime) -> None:
         """Take in who holds jobs now; forget pods that have gone.
@@ -196,6 +203,24 @@ class PoolMemory:
             self.creation_failed, self.refused = self.creation_failed.failed(now), refused
         elif tried or not wanted:
             self.creation_failed, self.refused = _NONE_REFUSED, None
+
+    def note_removals(self, snapshot: PoolSnapshot, *, worked: bool, refused: Reason | None) -> None:
+        """Take in how this pass fared with runner rows. One that goes shows that the server is at it.
+
+        While pods are at work, or nothing was left to be removed, no time runs; where the rows are not known, it is not
+        known either whether any is left.
+
+        Args:
+            snapshot: What the pass went by.
+            worked: A row was removed.
+            refused: Why one could not be, or could not be looked for; None if that happened to none.
+        """
+        nothing_left = refused is None and snapshot.rows is not None
+        if worked or nothing_left or any(pod.unfinished for pod in snapshot.pods):
+            self.removals_failing = None
+        elif refused is not None:
+            since = self.removals_failing.since if self.removals_failing else snapshot.now
+            self.removals_failing = RemovalsFailing(since=since, reason=refused)
 
     @property
     def create_not_before(self) -> datetime | None:

@@ -76,6 +76,7 @@ async def observe(now_pass: Pass, world: World, memory: PoolMemory) -> PoolSnaps
         reserved=tuple(status.get("reserved") or ()),
         last_ordinal=status.get("lastOrdinal") or 0,
         rows=rows,
+        removals_failing=memory.removals_failing,
         last_job_seen=memory.last_job_seen,
         template_hash=template_hash(pool, inputs) if inputs else "",
         build_hash=build,

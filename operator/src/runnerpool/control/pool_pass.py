@@ -105,6 +105,7 @@ class PoolPasses:
         if now_pass.link is not None and decision.steps:
             now_pass.link.request_full_read()
         self._note(snapshot, decision, troubles)
+        self._memory.note_removals(snapshot, worked=actor.row_removed, refused=actor.row_kept)
         self._memory.note_given_up(snapshot, decision, troubles)
         self._world.recorder.pods_failed(self._key, self._memory.take_new_failures())
         await self._care.attend(snapshot, now_pass.link, now_pass.last_known)

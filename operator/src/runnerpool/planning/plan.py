@@ -146,6 +146,8 @@ class RemoveFinalizer:
 
 PodStep = Complete | Discard | Drain | ForceDelete | Mark | Remove | Stop
 """Steps that name a pod."""
+RowStep = Discard | ForceDelete | Remove | Unregister
+"""Steps that remove runner rows: none of them can be done without the server."""
 Step = Reserve | Create | PodStep | Unregister | ReleaseReserved | RemoveFinalizer
 
 

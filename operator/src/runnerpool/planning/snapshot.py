@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from runnerpool.api.failure_causes import FailureCause
 from runnerpool.api.pool import Pool
+from runnerpool.api.reasons import Reason
 from runnerpool.planning.endings import LastWord
 from runnerpool.planning.failures import Failure, not_before
 from runnerpool.planning.queue import QueueReading
@@ -141,6 +142,19 @@ class RunnerRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalsFailing:
+    """Nothing but runner rows is left of a pool, and the server removes none of them.
+
+    Attributes:
+        since: When the first of the tries began; not one has worked since.
+        reason: Why the last one failed.
+    """
+
+    since: datetime
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSnapshot:
     """What one pass knows. Times are timezone-aware UTC.
 
@@ -155,6 +169,7 @@ class PoolSnapshot:
             its CA bundle cannot be read: then no pod is outdated, and none is made.
         build_hash: The same for `RunnerPod.build_hash`.
         facts: What the server can do; None if it was not asked yet.
+        removals_failing: The server refuses to remove the last rows; None while it does not, or pods are at work yet.
         collided: Reserved ordinals whose pod's name somebody else's pod bears: to be released, never to be used.
         create_not_before: Back-off after refused creations: no pod is reserved before this moment; None = at once.
         failures: Why pods have failed of late, and how often in a row.
@@ -172,6 +187,7 @@ class PoolSnapshot:
     reserved: tuple[int, ...] = ()
     last_ordinal: int = 0
     rows: tuple[RunnerRow, ...] | None = None
+    removals_failing: RemovalsFailing | None = None
     last_job_seen: Mapping[str, datetime] = field(default_factory=dict)
     template_hash: str = ""
     build_hash: str = ""
