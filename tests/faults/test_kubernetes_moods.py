@@ -7,9 +7,10 @@ kopf left to itself gives up after 54 s; in the soak for three minutes.
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 
@@ -22,6 +23,7 @@ from support.faults.api_request import (
     STATUS_WRITES,
     WATCHES,
     Match,
+    Recorded,
 )
 from support.faults.stage import FaultStage
 from support.faults.workers import Workers, at_work
@@ -57,12 +59,14 @@ class Mood:
         blind: the operator cannot work meanwhile; else it serves the job that comes.
         heals_within: seconds from its end until that job is in hand.
         lasts: seconds.
+        spacing: seconds that passes are apart at least.
     """
 
     bring: Bring
     blind: bool = True
     heals_within: float = _SERVED_SECONDS
     lasts: float = _LASTS_SECONDS
+    spacing: float = 0.0
 
 
 def _effect(effect: Effect, match: Match = EVERYTHING) -> Bring:
@@ -123,7 +127,10 @@ MOODS = {
         "R3",
         Mood(bring=_effect(Delay(seconds=2.0)), blind=False, heals_within=_SLOW_SERVED_SECONDS),
     ),
-    "429 with Retry-After": ("R4", Mood(bring=_effect(Refuse(code=429, retry_after=_RETRY_AFTER_SECONDS)))),
+    "429 with Retry-After": (
+        "R4",
+        Mood(bring=_effect(Refuse(code=429, retry_after=_RETRY_AFTER_SECONDS)), spacing=_RETRY_AFTER_SECONDS),
+    ),
     "503 for longer than kopf tries": (
         "R5",
         Mood(bring=_effect(Refuse(code=503)), lasts=OUTAGE_SECONDS, heals_within=35.0),
@@ -151,7 +158,7 @@ def test_an_api_server_out_of_order_ends_no_operator_touches_no_pod_and_heals(
     workers = one_at_work(faults)
     pid = faults.operator.pid
     with out_of_order(faults), mood.bring(faults):
-        begin = time.monotonic()
+        begin, asked = time.monotonic(), len(faults.api.requests)
         faults.server.client.enqueue(WEB_VIDEO)
         if not mood.blind:
             await_second_at_work(faults, within=mood.heals_within)
@@ -159,6 +166,7 @@ def test_an_api_server_out_of_order_ends_no_operator_touches_no_pod_and_heals(
         time.sleep(max(0.0, begin + mood.lasts - time.monotonic()))
         workers.assert_untouched()
         assert len(faults.pods()) == 1 + (not mood.blind)
+        assert_spaced(faults.api.requests[asked:], mood.spacing)
     if mood.blind:
         healed = time.monotonic()
         await_second_at_work(faults, within=mood.heals_within)
@@ -182,6 +190,13 @@ def one_at_work(stage: FaultStage) -> Workers:
     stage.pool(scaling={"maxReplicas": 2})
     stage.wait_condition("Ready", status="True", within=45)
     return at_work(stage)
+
+
+def assert_spaced(requests: Sequence[Recorded], seconds: float) -> None:
+    """Every pass begins by reading the pool. The janitor's round reads it too, once in 20 s, and keeps its own time."""
+    moments = [request.at for request in requests if request.asked.verb == "get" and request.asked.target == POOLS]
+    chains = [moments, *(moments[:left_out] + moments[left_out + 1 :] for left_out in range(len(moments)))]
+    assert any(all(later - earlier >= seconds for earlier, later in pairwise(chain)) for chain in chains), moments
 
 
 def await_second_at_work(stage: FaultStage, *, within: float) -> None:

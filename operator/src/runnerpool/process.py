@@ -170,7 +170,7 @@ async def _cluster_id(cluster: ClusterGateway) -> str:
             if not told:
                 _log.warning("the cluster's id cannot be read: %s; trying again, or give --cluster-id", error.message)
             told = True
-            await asyncio.sleep(_RETRY_SECONDS)
+            await asyncio.sleep(max(_RETRY_SECONDS, error.retry_after or 0.0))
 
 
 def _watcher(

@@ -20,9 +20,9 @@ async def ask():
     """What a GET makes of an answer."""
     servers = []
 
-    async def ask(status, body):
+    async def ask(status, body, **headers):
         async def answer(_):
-            return web.Response(status=status, body=body)
+            return web.Response(status=status, body=body, headers=headers)
 
         application = web.Application()
         application.router.add_get("/api/v1/namespaces/media/pods", answer)
@@ -53,6 +53,13 @@ async def test_what_is_no_object_is_not_taken_for_an_empty_list(ask, body):
 async def test_an_error_needs_no_object(ask):
     with pytest.raises(Unavailable, match="answered 502"):
         await ask(HTTPStatus.BAD_GATEWAY, b"<html></html>")
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE])
+async def test_the_time_that_the_api_server_asks_for_is_passed_on(ask, status):
+    with pytest.raises(Unavailable) as told:
+        await ask(status, b"{}", **{"Retry-After": "5"})
+    assert told.value.retry_after == 5
 
 
 @pytest.fixture

@@ -63,6 +63,29 @@ def test_each_refusal_of_the_api_server_gets_a_kind_and_a_reason_of_its_own(code
     assert WHAT in error.message
 
 
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("5", 5),
+        (" 0 ", 0),
+        ("3600", 30),
+        ("9" * 5000, 30),
+        ("-1", None),
+        ("1.5", None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+    ],
+)
+@pytest.mark.parametrize("code", [429, 503])
+def test_the_time_that_the_api_server_asks_for_is_read_in_seconds_and_bounded(code, header, seconds):
+    assert error_from_answer(code, {}, WHAT, retry_after=header).retry_after == seconds
+
+
+@pytest.mark.parametrize("code", [403, 404, 409, 500])
+def test_other_refusals_ask_for_no_time(code):
+    assert error_from_answer(code, {}, WHAT, retry_after="5").retry_after is None
+
+
 def test_a_message_of_the_api_server_is_quoted_only_so_far():
     error = error_from_answer(422, {"message": "x" * 5000}, WHAT)
 

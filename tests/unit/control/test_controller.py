@@ -83,6 +83,22 @@ async def test_an_api_server_that_is_away_is_tried_ever_later_and_told_once(stag
     assert len(caplog.records) == 1
 
 
+async def test_an_api_server_that_asks_to_be_left_alone_is_not_called_before_whatever_happens(stage, controller):
+    asked_at = []
+
+    async def busy(namespace, name):
+        asked_at.append(asyncio.get_running_loop().time())
+        raise Unavailable(Reason.API_SERVER_UNAVAILABLE, "answered 429", retry_after=7)
+
+    stage.cluster.get_pool = busy
+    began = asyncio.get_running_loop().time()
+    for _ in range(400):
+        controller.wake(*stage.key)
+        await asyncio.sleep(0.05)
+
+    assert [moment - began for moment in asked_at] == pytest.approx([0, 7, 14], abs=0.1)
+
+
 async def test_a_fault_of_our_own_is_logged_and_the_pool_goes_on(stage, controller, caplog):
     stage.cluster.fail["get_pool"] = ZeroDivisionError()
 

@@ -7,7 +7,7 @@ import pytest
 
 from runnerpool.api.ownership import OwnershipMark
 from runnerpool.api.reasons import Reason
-from runnerpool.cluster.errors import NotFound, Refused
+from runnerpool.cluster.errors import NotFound, Refused, Unavailable
 from runnerpool.control.janitor import PERIOD_SECONDS, Janitor
 from runnerpool.peertube.accounts import RunnerAccount
 from runnerpool.peertube.errors import Unreachable
@@ -179,3 +179,15 @@ async def test_a_ghost_goes_within_a_minute():
     running.cancel()
 
     assert link.deleted == [1]
+
+
+@pytest.mark.looptime
+async def test_an_api_server_that_asks_to_be_left_alone_ends_the_round_and_puts_the_next_one_off():
+    places = Places(error=Unavailable(Reason.API_SERVER_UNAVAILABLE, "answered 429", retry_after=27))
+    running = asyncio.create_task(Janitor(places, lambda: [Link(row(1)), Link(row(2))], cluster_id=CLUSTER).run())
+
+    await asyncio.sleep(PERIOD_SECONDS + 26)
+    assert places.calls == ["get_pool"]
+    await asyncio.sleep(2)
+    assert places.calls == ["get_pool", "get_pool"]
+    running.cancel()

@@ -9,7 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import aiohttp
 from kubernetes.aio import client
@@ -33,6 +33,14 @@ class KubeRecorder(Protocol):
 
     def kube_request(self, verb: str, resource: str, code: str, seconds: float) -> None:
         """Count one call. `code` is the HTTP status or `error`."""
+
+
+class _Answer(NamedTuple):
+    """`body` is the JSON object; None for anything else, such as a proxy's page."""
+
+    code: int
+    body: dict[str, Any] | None
+    retry_after: str | None
 
 
 async def _nothing_new() -> None:
@@ -90,33 +98,33 @@ class KubeApi:
         resource = _resource(path)
         started = time.monotonic()
         try:
-            code, answer = await self._logged_in(verb, path, query or {}, body, content_type)
+            answer = await self._logged_in(verb, path, query or {}, body, content_type)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._recorder.kube_request(verb, resource, "error", time.monotonic() - started)
             message = f"{what}: no answer from the API server ({type(error).__name__})"
             raise Unavailable(Reason.API_SERVER_UNAVAILABLE, message) from error
         self.last_answer = time.monotonic()
-        self._recorder.kube_request(verb, resource, str(code), self.last_answer - started)
-        if code >= _FIRST_ERROR_CODE:
-            raise error_from_answer(code, answer or {}, what)
-        if answer is None:
+        self._recorder.kube_request(verb, resource, str(answer.code), self.last_answer - started)
+        if answer.code >= _FIRST_ERROR_CODE:
+            raise error_from_answer(answer.code, answer.body or {}, what, retry_after=answer.retry_after)
+        if answer.body is None:
             # Taken for an object it would be one without items: a LIST of no pods.
             message = f"{what}: the answer is no JSON object; see what stands between us and the API server"
             raise Unavailable(Reason.API_SERVER_UNAVAILABLE, message)
-        return answer
+        return answer.body
 
-    async def _logged_in(self, *request: Any) -> tuple[int, dict[str, Any] | None]:
+    async def _logged_in(self, *request: Any) -> _Answer:
         """Ask, and once more with a new token if the file has one that is not refused.
 
         The client reads a pod's token once a minute, which is too late where the old one has ended at once.
         """
         used = self._token
-        code, answer = await self._exchange(*request)
-        if code == _UNAUTHORIZED:
+        answer = await self._exchange(*request)
+        if answer.code == _UNAUTHORIZED:
             await self._renew()
             if self._token != used:
                 return await self._exchange(*request)
-        return code, answer
+        return answer
 
     async def _renew(self) -> None:
         """Read the credentials again. If that fails, whatever it is, the refusal stands."""
@@ -134,7 +142,7 @@ class KubeApi:
 
     async def _exchange(
         self, verb: str, path: str, query: Mapping[str, str], body: object, content_type: str
-    ) -> tuple[int, dict[str, Any] | None]:
+    ) -> _Answer:
         serialized = await self._client.param_serialize(
             verb,
             path,
@@ -150,7 +158,7 @@ class KubeApi:
         async with asyncio.timeout(self._request_timeout):
             response = await self._client.call_api(*serialized, _request_timeout=self._request_timeout)
             raw = await response.read()
-        return int(response.status), _object(raw)
+        return _Answer(int(response.status), _object(raw), response.headers.get("Retry-After"))
 
 
 def _object(raw: bytes | None) -> dict[str, Any] | None:

@@ -12,7 +12,10 @@ class ClusterError(Exception):
     Attributes:
         reason: From the closed list.
         message: Cause and remedy; quotes the API server only where it speaks of our own object.
+        retry_after: Seconds before which another call is pointless; None if nobody said.
     """
+
+    retry_after: float | None = None
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
@@ -47,10 +50,20 @@ class NotLeading(ClusterError):
 class Unavailable(ClusterError):
     """No usable answer: refused connection, timeout, 429, 5xx. Trying again later is right."""
 
+    def __init__(self, reason: Reason, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(reason, message)
+        self.retry_after = retry_after
+
+
+LONGEST_WAIT_SECONDS = 30.0
+"""A longer wish is cut to this: so soon after its cure is whatever stood in the way to be noticed. The API server's own
+wishes are of a few seconds."""
 
 _MAX_MESSAGE_LENGTH = 300
 _UNAUTHORIZED = 401
+_TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
+_SERVICE_UNAVAILABLE = 503
 
 
 def _refusal(code: int, text: str, causes: Sequence[Mapping[str, Any]], what: str) -> ClusterError:
@@ -88,13 +101,16 @@ def _forbidden(text: str, said: str, what: str) -> ClusterError:
     )
 
 
-def error_from_answer(code: int, answer: Mapping[str, Any], what: str) -> ClusterError:
+def error_from_answer(
+    code: int, answer: Mapping[str, Any], what: str, *, retry_after: str | None = None
+) -> ClusterError:
     """The domain error for an HTTP error answer.
 
     Args:
         code: HTTP status, 400 or above.
         answer: The API server's `Status` object; {} if the body was not one.
         what: Verb and object for the message, such as `create pod media/vod-1a2b3-1`.
+        retry_after: The header of that name.
     """
     text = str(answer.get("message", ""))
     causes: Sequence[Mapping[str, Any]] = (answer.get("details") or {}).get("causes") or ()
@@ -111,7 +127,19 @@ def error_from_answer(code: int, answer: Mapping[str, Any], what: str) -> Cluste
         case ((400 | 403 | 422), _):
             return _refusal(code, text, causes, what)
         case _:
-            return Unavailable(*_no_use(code, text, what))
+            wait = _wait_seconds(code, retry_after)
+            return Unavailable(*_no_use(code, text, what), retry_after=wait)
+
+
+def _wait_seconds(code: int, header: str | None) -> float | None:
+    """Whole seconds, as the API server gives them; a date is none that it would write."""
+    if code not in {_TOO_MANY_REQUESTS, _SERVICE_UNAVAILABLE} or header is None:
+        return None
+    text = header.strip()
+    if not (text.isascii() and text.isdigit()):
+        return None
+    # Longer numbers are cut without being read: Python refuses those of more than 4300 digits.
+    return min(float(text[:9]), LONGEST_WAIT_SECONDS)
 
 
 def _no_use(code: int, text: str, what: str) -> tuple[Reason, str]:

@@ -77,19 +77,27 @@ class Janitor:
 
     async def run(self) -> None:
         """Make rounds until cancelled."""
+        asked_for = 0.0
         while True:
-            await asyncio.sleep(PERIOD_SECONDS)
-            await self.make_round()
+            await asyncio.sleep(max(PERIOD_SECONDS, asked_for))
+            asked_for = await self.make_round()
 
-    async def make_round(self) -> None:
-        """One round. What a server or the cluster stands in the way of is done in a later one."""
+    async def make_round(self) -> float:
+        """One round. What a server or the cluster stands in the way of is done in a later one.
+
+        Returns:
+            Seconds that the API server asked to be left alone for, which ended the round; 0 if it did not.
+        """
         for server in tuple(self._servers()):
             try:
                 await self._tidy(server)
             except (ClusterError, PeerTubeError) as error:
                 _log.debug("rows of pools that have gone: %s; trying again", error.message)
+                if isinstance(error, ClusterError) and error.retry_after is not None:
+                    return error.retry_after
             except Exception:  # noqa: BLE001 -- one server's fault must not keep the others untidy
                 _log.exception("rows of pools that have gone could not be looked for by a fault of the operator's own")
+        return 0.0
 
     async def _tidy(self, server: RowKeeper) -> None:
         """Rows first, pools and pods second: whoever is registered while we look has his pod by then."""

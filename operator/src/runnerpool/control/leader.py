@@ -133,6 +133,9 @@ class Leader:
     async def keep(self) -> None:
         """Renew for ever.
 
+        A wish of the API server to be left alone (429) is heard no more than the pause between two attempts allows: a
+        single small call every two seconds is not what burdens it, and whoever waits for longer loses the Lease.
+
         Raises:
             LeadershipLost: It was not renewed in time, or another holds it.
         """

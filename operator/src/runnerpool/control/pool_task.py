@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from datetime import timedelta
+from typing import NamedTuple
 
 from runnerpool.cluster.errors import ClusterError, Conflict
 from runnerpool.control.access import Access
@@ -19,6 +20,13 @@ _RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 _AT_ONCE = timedelta(0)
 # Somebody who writes in a loop, or a cache that lags for long, must not make us spin.
 _CONFLICTS_AT_ONCE = 3
+
+
+class _Rest(NamedTuple):
+    """Seconds between two passes: what wakes the task cuts them short, but not below `at_least`."""
+
+    at_most: float
+    at_least: float = _SPACING_SECONDS
 
 
 class PoolTask:
@@ -49,27 +57,30 @@ class PoolTask:
         try:
             while True:
                 self._woken.clear()
-                delay = await self._pass()
+                rest = await self._pass()
                 self.last_pass = time.monotonic()
-                if delay is None:
+                if rest is None:
                     return
-                await asyncio.sleep(_SPACING_SECONDS)
-                await self._wait(delay)
+                await asyncio.sleep(rest.at_least)
+                await self._wait(rest.at_most - rest.at_least)
         finally:
             self._access.close()
             self._world.recorder.forget(self._key)
 
-    async def _wait(self, delay: timedelta) -> None:
+    async def _wait(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(delay.total_seconds()):
+            async with asyncio.timeout(max(0.0, seconds)):
                 await self._woken.wait()
         except TimeoutError:
             return
 
-    async def _pass(self) -> timedelta | None:
-        """One pass, counted; after a failure the back-off is the delay, so that no failing call is made hot."""
+    async def _pass(self) -> _Rest | None:
+        """One pass, counted; after a failure the back-off is the delay, so that no failing call is made hot.
+
+        The time that the API server asks for is left to it, whatever happens meanwhile.
+        """
         started = time.monotonic()
-        result = "success"
+        result, asked_for = "success", 0.0
         try:
             delay = await self._passes.make()
             self._failures = self._conflicts = 0
@@ -77,14 +88,17 @@ class PoolTask:
             _log.debug("%s: %s; planning anew", self._key, error.message)
             result, delay = "conflict", self._after_conflict()
         except ClusterError as error:
-            result, delay = "error", self._after_failure()
+            result, delay, asked_for = "error", self._after_failure(), error.retry_after or 0.0
             if self._failures == 1:
                 _log.warning("%s: %s; trying again", self._key, error.message)
         except Exception:  # noqa: BLE001 -- one pool's fault must not stop the others
             result, delay = "error", self._after_failure()
             _log.exception("%s: the pass failed by a fault of the operator's own; trying again", self._key)
         self._world.recorder.pass_done(self._key, result, time.monotonic() - started)
-        return delay
+        if delay is None:
+            return None
+        at_least = max(_SPACING_SECONDS, asked_for)
+        return _Rest(max(at_least, _SPACING_SECONDS + delay.total_seconds()), at_least)
 
     def _after_conflict(self) -> timedelta:
         self._conflicts += 1
