@@ -31,12 +31,15 @@ from support.observer.records import Invariant, Kind
 from support.reliability.case import Case
 from support.soak.switch import SOAKING
 from support.stage.pools import WEB_VIDEO
+from support.stage.samples import total
 
 OUTAGE_SECONDS = 180.0 if SOAKING else 65.0
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(OUTAGE_SECONDS + 300)]
 
 _LASTS_SECONDS = 12.0
+# An operator without a usable answer says so after 30 s.
+_UNREADY_SECONDS = 35.0
 _SERVED_SECONDS = 30.0
 _RIGHTS_SECONDS = 60.0
 _SLOW_SERVED_SECONDS = 60.0
@@ -60,6 +63,7 @@ class Mood:
         heals_within: seconds from its end until that job is in hand.
         lasts: seconds.
         spacing: seconds that passes are apart at least.
+        told: it lasts so long that the operator says that it is not ready.
     """
 
     bring: Bring
@@ -67,6 +71,7 @@ class Mood:
     heals_within: float = _SERVED_SECONDS
     lasts: float = _LASTS_SECONDS
     spacing: float = 0.0
+    told: bool = False
 
 
 def _effect(effect: Effect, match: Match = EVERYTHING) -> Bring:
@@ -121,7 +126,7 @@ def _without_rights(stage: FaultStage) -> Iterator[None]:
 
 
 MOODS = {
-    "refused": ("R1", Mood(bring=_refused)),
+    "refused": ("R1", Mood(bring=_refused, lasts=_UNREADY_SECONDS, told=True)),
     "hanging": ("R2", Mood(bring=lambda stage: stage.api.frozen())),
     "slow, 2 s a call": (
         "R3",
@@ -133,7 +138,7 @@ MOODS = {
     ),
     "503 for longer than kopf tries": (
         "R5",
-        Mood(bring=_effect(Refuse(code=503)), lasts=OUTAGE_SECONDS, heals_within=35.0),
+        Mood(bring=_effect(Refuse(code=503)), lasts=OUTAGE_SECONDS, heals_within=35.0, told=True),
     ),
     "watches stalled silently": ("R6", Mood(bring=lambda stage: stage.api.stalled_watches(), blind=False)),
     "410 in a watch": ("R7", Mood(bring=_watches_end(410), blind=False)),
@@ -167,6 +172,8 @@ def test_an_api_server_out_of_order_ends_no_operator_touches_no_pod_and_heals(
         workers.assert_untouched()
         assert len(faults.pods()) == 1 + (not mood.blind)
         assert_spaced(faults.api.requests[asked:], mood.spacing)
+        if mood.told:
+            assert (faults.operator.probe("/readyz"), faults.operator.probe("/healthz")) == (503, 200)
     if mood.blind:
         healed = time.monotonic()
         await_second_at_work(faults, within=mood.heals_within)
@@ -174,10 +181,20 @@ def test_an_api_server_out_of_order_ends_no_operator_touches_no_pod_and_heals(
 
     workers.assert_untouched()
     assert_made_once(faults, 2)
+    faults.until(lambda: faults.operator.probe("/readyz") == 200, "a ready operator", within=mood.heals_within)
     # Nobody else than the watches tells of a new pool.
     faults.pool("later")
     faults.wait_condition("Ready", status="True", pool="later", within=mood.heals_within)
     assert (faults.operator.alive, faults.operator.pid, faults.operator.runs) == (True, pid, 1)
+
+
+@pytest.mark.fault("R1")
+def test_an_operator_without_a_pool_asks_for_a_sign_of_life_and_so_stays_ready(faults: FaultStage) -> None:
+    """Nothing else of it calls the API server but the watches, which are not judged by."""
+    calls = "runnerpool_operator_kube_requests_total"
+    before = total(faults.operator.metrics(), calls)
+    faults.until(lambda: total(faults.operator.metrics(), calls) > before, "a call without a pool", within=25)
+    assert faults.operator.probe("/readyz") == 200
 
 
 def out_of_order(stage: FaultStage) -> AbstractContextManager[None]:

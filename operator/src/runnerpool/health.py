@@ -11,8 +11,9 @@ from runnerpool.listening import Listener, listen
 BEAT_SECONDS = 1.0
 MAX_LOOP_LAG_SECONDS = 60.0
 MAX_PASS_AGE_SECONDS = 300.0
-MAX_BLIND_SECONDS = 150.0
-"""Longer than the rest between two passes, which ask the API server each."""
+MAX_BLIND_SECONDS = 30.0
+"""Twice as long as the API server is ever left unasked: passes ask it, a standby reads the Lease, and where there is no
+pool `runnerpool.cluster.pulse` does."""
 
 
 class Health:
@@ -31,7 +32,7 @@ class Health:
         self.watching = False
 
     def look_at(self, *, oldest_pass: Callable[[], float | None], last_api_answer: Callable[[], float]) -> None:
-        """Where to look: the oldest of the pools' last passes (None without pools), and the API server's last answer.
+        """Where to look: the oldest of the pools' last passes (None without pools), and the last usable answer.
 
         Both on the monotonic clock.
         """
@@ -77,7 +78,7 @@ class Health:
             return trouble
         silence = self._monotonic() - self._last_api_answer()
         if silence > MAX_BLIND_SECONDS:
-            return f"the API server has not answered for {silence:.0f} s"
+            return f"the API server has given no usable answer for {silence:.0f} s"
         return self.sick()
 
     def _no_work(self) -> str | None:

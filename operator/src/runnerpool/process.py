@@ -16,6 +16,7 @@ from runnerpool.cluster.api import KubeApi
 from runnerpool.cluster.errors import ClusterError
 from runnerpool.cluster.gateway import ClusterGateway
 from runnerpool.cluster.login import Login, load_login
+from runnerpool.cluster.pulse import keep_fresh
 from runnerpool.control.controller import Controller
 from runnerpool.control.janitor import Janitor
 from runnerpool.control.pace import Pace
@@ -129,12 +130,16 @@ async def _lead(
         watcher = _watcher(settings, cluster, controller, vitals, metrics)
         janitor = Janitor(cluster, pollers.in_use, cluster_id=world.cluster_id, namespaces=settings.namespaces)
         async with asyncio.TaskGroup() as group:
-            cleaning = group.create_task(janitor.run(), name="janitor")
+            besides = (
+                group.create_task(janitor.run(), name="janitor"),
+                group.create_task(keep_fresh(api), name="pulse"),
+            )
             try:
                 await watcher.run()
             finally:
                 watcher.stop()
-                cleaning.cancel()
+                for task in besides:
+                    task.cancel()
 
 
 @contextmanager

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from http import HTTPStatus
 
 import pytest
@@ -6,7 +7,7 @@ from aiohttp.test_utils import TestServer
 from kubernetes.aio import client
 
 from runnerpool.cluster.api import KubeApi
-from runnerpool.cluster.errors import NotLeading, Unavailable
+from runnerpool.cluster.errors import ClusterError, NotLeading, Unavailable
 from runnerpool.cluster.login import load_login
 
 
@@ -15,9 +16,12 @@ class Recorder:
         pass
 
 
+LONG_AGO = 0.0
+
+
 @pytest.fixture
 async def ask():
-    """What a GET makes of an answer."""
+    """What a GET makes of an answer. `ask.fresh`: the last one has counted as a usable one."""
     servers = []
 
     async def ask(status, body, **headers):
@@ -30,9 +34,11 @@ async def ask():
         await server.start_server()
         servers.append(server)
         api = KubeApi(client.Configuration(host=str(server.make_url("")).rstrip("/")), Recorder())
+        api.last_answer = LONG_AGO
         try:
             return await api.call("GET", "/api/v1/namespaces/media/pods")
         finally:
+            ask.fresh = api.last_answer > LONG_AGO
             await api.close()
 
     yield ask
@@ -60,6 +66,30 @@ async def test_the_time_that_the_api_server_asks_for_is_passed_on(ask, status):
     with pytest.raises(Unavailable) as told:
         await ask(status, b"{}", **{"Retry-After": "5"})
     assert told.value.retry_after == 5
+
+
+@pytest.mark.parametrize("status", [200, 403, 404, 409, 410, 422])
+async def test_an_answer_to_this_one_call_is_a_sign_of_life_whatever_it_says(ask, status):
+    with suppress(ClusterError):
+        await ask(status, b"{}")
+    assert ask.fresh
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (401, b"{}"),
+        (429, b"{}"),
+        (500, b"{}"),
+        (503, b"{}"),
+        (200, b"<html></html>"),
+        (404, b"<html></html>"),
+    ],
+)
+async def test_an_answer_that_every_call_would_get_now_is_no_sign_of_life(ask, status, body):
+    with pytest.raises(ClusterError):
+        await ask(status, body)
+    assert not ask.fresh
 
 
 @pytest.fixture

@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 
 _FIRST_ERROR_CODE = 400
 _UNAUTHORIZED = 401
+_TOO_MANY_REQUESTS = 429
+_FIRST_SERVER_ERROR = 500
 _TOKEN = "BearerToken"  # noqa: S105
 
 
@@ -41,6 +43,12 @@ class _Answer(NamedTuple):
     code: int
     body: dict[str, Any] | None
     retry_after: str | None
+
+    @property
+    def usable(self) -> bool:
+        """It is the API server's own, and not what it would say to every call of ours now."""
+        refuses_all = self.code in {_UNAUTHORIZED, _TOO_MANY_REQUESTS} or self.code >= _FIRST_SERVER_ERROR
+        return self.body is not None and not refuses_all
 
 
 async def _nothing_new() -> None:
@@ -74,7 +82,11 @@ class KubeApi:
         self._may_write = may_write
         self._read_again = read_again
         self.last_answer = time.monotonic()
-        """When the API server last gave any answer, on the monotonic clock: what readiness is judged by."""
+        """When the API server last gave a usable answer, on the monotonic clock: what readiness is judged by.
+
+        A refusal of this one call is usable (403, 404, 409); what every call would be told is not: no service (5xx), no
+        time for us (429), a token that is not accepted (401), or a page of whatever stands between.
+        """
 
     async def close(self) -> None:
         """Close the connections."""
@@ -103,8 +115,10 @@ class KubeApi:
             self._recorder.kube_request(verb, resource, "error", time.monotonic() - started)
             message = f"{what}: no answer from the API server ({type(error).__name__})"
             raise Unavailable(Reason.API_SERVER_UNAVAILABLE, message) from error
-        self.last_answer = time.monotonic()
-        self._recorder.kube_request(verb, resource, str(answer.code), self.last_answer - started)
+        ended = time.monotonic()
+        self._recorder.kube_request(verb, resource, str(answer.code), ended - started)
+        if answer.usable:
+            self.last_answer = ended
         if answer.code >= _FIRST_ERROR_CODE:
             raise error_from_answer(answer.code, answer.body or {}, what, retry_after=answer.retry_after)
         if answer.body is None:
