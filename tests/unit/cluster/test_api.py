@@ -1,4 +1,6 @@
-from contextlib import suppress
+import asyncio
+import time
+from contextlib import AsyncExitStack, suppress
 from http import HTTPStatus
 
 import pytest
@@ -128,6 +130,37 @@ async def test_a_replica_that_leads_writes(asked):
     api = KubeApi(configuration, Recorder(), may_write=lambda: True)
     await api.call("POST", "/api/v1/namespaces/media/pods", body={})
     assert seen == ["POST"]
+    await api.close()
+
+
+@pytest.fixture
+async def silent():
+    """Makes an API server that takes calls, says so much, and then nothing more."""
+    async with AsyncExitStack() as stack:
+
+        async def start(words):
+            async def accept(_, writer):
+                writer.write(words)
+                stack.callback(writer.close)
+
+            server = await asyncio.start_server(accept, "127.0.0.1", 0)
+            stack.callback(server.close)
+            return client.Configuration(host="http://127.0.0.1:{1}".format(*server.sockets[0].getsockname()))
+
+        yield start
+
+
+@pytest.mark.parametrize("words", [b"", b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"items"'], ids=["none", "some"])
+@pytest.mark.parametrize("verb", ["GET", "PATCH"])
+async def test_an_api_server_that_takes_a_call_and_does_not_answer_it_ends_it_in_time(silent, words, verb):
+    api = KubeApi(await silent(words), Recorder(), request_timeout=0.2)
+    began = time.monotonic()
+
+    async with asyncio.timeout(10):
+        with pytest.raises(Unavailable, match=r"no answer from the API server \(TimeoutError\)"):
+            await api.call(verb, "/api/v1/namespaces/media/pods")
+
+    assert 0.2 <= time.monotonic() - began < 5
     await api.close()
 
 
