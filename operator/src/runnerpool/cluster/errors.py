@@ -5,6 +5,10 @@ from typing import Any
 
 from runnerpool.api.reasons import Reason
 
+LONGEST_WAIT_SECONDS = 30.0
+"""A longer wish of the API server is cut to this, as half a minute after a cure all is to be well. Its own are of a few
+seconds."""
+
 
 class ClusterError(Exception):
     """A call to the API server failed.
@@ -54,10 +58,6 @@ class Unavailable(ClusterError):
         super().__init__(reason, message)
         self.retry_after = retry_after
 
-
-LONGEST_WAIT_SECONDS = 30.0
-"""A longer wish is cut to this: so soon after its cure is whatever stood in the way to be noticed. The API server's own
-wishes are of a few seconds."""
 
 _MAX_MESSAGE_LENGTH = 300
 _UNAUTHORIZED = 401

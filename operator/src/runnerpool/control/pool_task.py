@@ -26,7 +26,7 @@ class _Rest(NamedTuple):
     """Seconds between two passes: what wakes the task cuts them short, but not below `at_least`."""
 
     at_most: float
-    at_least: float = _SPACING_SECONDS
+    at_least: float
 
 
 class PoolTask:
@@ -69,7 +69,7 @@ class PoolTask:
 
     async def _wait(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(max(0.0, seconds)):
+            async with asyncio.timeout(seconds):
                 await self._woken.wait()
         except TimeoutError:
             return
