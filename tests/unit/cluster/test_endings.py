@@ -7,6 +7,7 @@ import pytest
 
 from runnerpool.api.failure_causes import FailureCause
 from runnerpool.cluster.endings import read_ending
+from runnerpool.cluster.last_words import last_word_of
 
 
 def ended(code=None, *, reason="Error", phase="Failed", cause=None, told=None, **status):
@@ -41,7 +42,10 @@ EVICTED = {"reason": "Evicted", "message": 'Usage of EmptyDir volume "scratch" e
         (ended(2), FailureCause.CONFIGURATION_INVALID),
         (ended(3), FailureCause.RUNNER_UNREGISTERED),
         (ended(5), FailureCause.EVICTED),
-        (ended(137), FailureCause.RUNNER_CRASHED),
+        (ended(4), FailureCause.RUNNER_CRASHED),
+        (ended(137), FailureCause.AGENT_FAILED),
+        (ended(143), FailureCause.AGENT_FAILED),
+        (ended(0), FailureCause.AGENT_FAILED),
         (ended(137, reason="OOMKilled"), FailureCause.OUT_OF_MEMORY),
         (ended(4, reason="OOMKilled", cause="RunnerFailed"), FailureCause.OUT_OF_MEMORY),
         (ended(128, reason="StartError"), FailureCause.STARTUP_FAILED),
@@ -56,6 +60,23 @@ EVICTED = {"reason": "Evicted", "message": 'Usage of EmptyDir volume "scratch" e
 )
 def test_an_ended_pod_has_the_cause_that_the_surest_witness_tells(status, cause):
     assert read_ending(status).cause is cause
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        *(ended(code) for code in (1, 2, 3, 4, 5, 137, 143)),
+        ended(137, reason="OOMKilled"),
+        ended(128, reason="StartError"),
+        ended(4, cause="SomethingNew"),
+        ended(4, cause="RunnerFailed"),
+        {"phase": "Failed"},
+        {"phase": "Failed", "reason": "NodeLost"},
+        {"phase": "Failed", **EVICTED},
+    ],
+)
+def test_a_failed_pod_has_one_cause_wherever_it_is_told(status):
+    assert last_word_of(status).cause == read_ending(status).cause
 
 
 @pytest.mark.parametrize("told", [None, "not JSON", "[1]", "7"])

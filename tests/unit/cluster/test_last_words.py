@@ -59,8 +59,9 @@ def test_the_kubelet_knows_of_memory_and_eviction():
     assert last_word_of({"reason": "Evicted"}).cause == "Evicted"
     full = {"reason": "Evicted", "message": 'Usage of EmptyDir volume "scratch" exceeds the limit "50Gi".'}
     assert last_word_of(full).cause == "ScratchFull"
-    assert last_word_of({}).cause == "AgentFailed"
+    assert last_word_of({}).cause == "StartupFailed"
     assert last_word_of(status(exitCode=137)).cause == "AgentFailed"
+    assert last_word_of(status(exitCode=0) | {"phase": "Succeeded"}).cause == "AgentFailed"
     assert last_word_of({}).time is None
 
 

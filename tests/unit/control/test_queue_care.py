@@ -104,6 +104,25 @@ async def test_a_job_is_suspected_though_the_server_has_it_back_before_the_pass_
     assert stage.recorder.lost == [("OutOfMemory", 100)]
 
 
+@pytest.mark.parametrize(
+    ("reason", "cause", "suspects"), [("Error", "AgentFailed", 0), ("OOMKilled", "OutOfMemory", 1)]
+)
+async def test_a_killed_agent_makes_its_job_no_suspect_and_memory_does(make_stage, reason, cause, suspects):
+    stage, name = await with_job(make_stage)
+    hold(stage, name, seconds=100)
+    ended = {"exitCode": 137, "reason": reason, "finishedAt": format_time(stage.clock.now())}
+    stage.cluster.pods[name]["status"] = {
+        "phase": "Failed",
+        "containerStatuses": [{"name": "runner", "state": {"terminated": ended}}],
+    }
+
+    await stage.make_pass()
+
+    assert len(stage.cluster.status.get("suspectJobs") or ()) == suspects
+    assert stage.recorder.lost == [(cause, 100)]
+    assert stage.recorder.failed == [cause]
+
+
 async def test_what_was_found_in_a_pass_whose_status_could_not_be_written_is_told_in_the_next(make_stage):
     stage, _ = await with_job(make_stage)
     await lose_a_pod(stage)

@@ -13,7 +13,6 @@ _MAX_TEXT = 300
 AGENT_CAUSES: Mapping[str, FailureCause | None] = {
     "Drained": None,
     "RunnerFailed": FailureCause.RUNNER_CRASHED,
-    "RunnerCrashed": FailureCause.RUNNER_CRASHED,
     "RunnerHung": FailureCause.RUNNER_HUNG,
     "RunnerSilent": FailureCause.RUNNER_SILENT,
     "Unhealthy": FailureCause.RUNNER_SILENT,
@@ -42,10 +41,6 @@ _EXIT_CODES: Mapping[int, FailureCause] = {
 _OUT_OF_MEMORY = "OOMKilled"
 _NODE_LOST = "NodeLost"
 _NEVER_BEGAN = frozenset({"ContainerCannotRun", "StartError", "CreateContainerError"})
-CLUSTERS_CAUSES = frozenset(
-    {FailureCause.OUT_OF_MEMORY, FailureCause.EVICTED, FailureCause.NODE_LOST, FailureCause.SCRATCH_FULL}
-)
-"""What the cluster alone can tell of a pod whose agent left no word."""
 _TAKEN_AWAY = frozenset({"Evicted", "Preempting", "Terminated", "NodeShutdown", "Shutdown"})
 """Of a pod, by the kubelet: eviction, preemption by a critical pod, a node that is shut down in order."""
 
@@ -93,7 +88,10 @@ def agents_word(text: object) -> Mapping[str, Any] | None:
 
 
 def _cause(status: Mapping[str, Any], terminated: Mapping[str, Any], agent: Mapping[str, Any]) -> FailureCause | None:
-    """The kubelet's word counts more than the agent's, and that more than the exit code: 0 proves nothing."""
+    """The kubelet's word counts more than the agent's, and that more than the exit code: 0 proves nothing.
+
+    A code that is none of the agent's is not the runner's doing: something killed the agent itself (137, 143).
+    """
     if (taken := _taken_away(status)) is not None:
         return taken
     if terminated.get("reason") == _OUT_OF_MEMORY:
@@ -105,7 +103,7 @@ def _cause(status: Mapping[str, Any], terminated: Mapping[str, Any], agent: Mapp
         return None
     if not terminated or terminated.get("reason") in _NEVER_BEGAN:
         return FailureCause.STARTUP_FAILED
-    return _EXIT_CODES.get(int(terminated.get("exitCode") or 0)) or FailureCause.RUNNER_CRASHED
+    return _EXIT_CODES.get(int(terminated.get("exitCode") or 0), FailureCause.AGENT_FAILED)
 
 
 def _taken_away(status: Mapping[str, Any]) -> FailureCause | None:

@@ -7,11 +7,11 @@ from runnerpool.api.failure_causes import FailureCause
 from runnerpool.api.loss_causes import LossCause
 from runnerpool.api.times import parse_time
 from runnerpool.api.uuids import uuid_of
-from runnerpool.cluster.endings import AGENT_CAUSES, CLUSTERS_CAUSES, agents_word, read_ending, terminated_of
+from runnerpool.cluster.endings import AGENT_CAUSES, agents_word, read_ending, terminated_of
 from runnerpool.planning.endings import EndedJob, Fate, LastWord
 
 _UNTOLD = str(FailureCause.AGENT_FAILED)
-"""The agent ended without a word, and the kubelet has none either."""
+"""The container ended well, as far as that goes, and the agent has not said so."""
 _MOST_JOBS = 8
 _LONGEST_SECONDS = 10**8
 
@@ -31,7 +31,7 @@ def _cause(status: Mapping[str, Any], word: Mapping[str, Any]) -> str:
     """The cause of the failure; for a pod that ended well, or was sent away, what the agent says of it if it does."""
     cause, told = read_ending(status).cause, str(word.get("cause"))
     if told not in AGENT_CAUSES:
-        return str(cause) if cause in CLUSTERS_CAUSES else _UNTOLD
+        return _UNTOLD if cause is None else str(cause)
     if cause in {None, FailureCause.EVICTED}:
         # An order and a deadline are told apart; a failure goes by its one name.
         cause = AGENT_CAUSES[told]
