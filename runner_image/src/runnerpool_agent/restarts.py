@@ -16,11 +16,13 @@ class Restarts:
 
     Attributes:
         crashes: Restarts after a crash, or after a silence that only a kill could end; ever.
+        silences: How many of those were silences.
         deaf: For deafness, since the last job was begun.
         emptied: With emptied work directories, since the last job was begun.
     """
 
     crashes: int = 0
+    silences: int = 0
     deaf: int = 0
     emptied: int = 0
 
@@ -30,9 +32,10 @@ def after(restarts: Restarts, cause: RestartCause, *, worked: bool) -> Restarts 
     if worked:
         restarts = replace(restarts, deaf=0, emptied=0)
     if cause in {RestartCause.CRASHED, RestartCause.SILENT}:
-        message = f"the runner ended by itself or fell silent {MAX_RESTARTS + 1} times; its log tells why"
-        in_vain = restarts.crashes == MAX_RESTARTS
-        return _end(EndCause.RUNNER_FAILED, message) if in_vain else replace(restarts, crashes=restarts.crashes + 1)
+        silences = restarts.silences + (cause is RestartCause.SILENT)
+        if restarts.crashes == MAX_RESTARTS:
+            return _worn_out(silences)
+        return replace(restarts, crashes=restarts.crashes + 1, silences=silences)
     if cause is RestartCause.DEAF:
         message = f"the runner did not look for jobs that the server has for it, after {MAX_RESTARTS} restarts"
         in_vain = restarts.deaf == MAX_RESTARTS
@@ -41,6 +44,13 @@ def after(restarts: Restarts, cause: RestartCause, *, worked: bool) -> Restarts 
         message = "the scratch volume is full even without work on it: give it more room, or the node"
         return _end(Cause.SCRATCH_FULL, message) if restarts.emptied else replace(restarts, emptied=1)
     return restarts
+
+
+def _worn_out(silences: int) -> Ending:
+    """Silences ask for another remedy than crashes do: the pod ends by what was more frequent."""
+    crashes = MAX_RESTARTS + 1 - silences
+    cause = EndCause.RUNNER_SILENT if silences > crashes else EndCause.RUNNER_FAILED
+    return _end(cause, f"the runner ended by itself {crashes} times and fell silent {silences} times; its log tells why")
 
 
 def _end(cause: EndCause | Cause, message: str) -> Ending:

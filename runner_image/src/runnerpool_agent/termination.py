@@ -42,6 +42,7 @@ class EndCause(StrEnum):
     INVALID_CONFIGURATION = "InvalidConfiguration"
     UNSUPPORTED_RUNNER = "UnsupportedRunner"
     RUNNER_FAILED = "RunnerFailed"
+    RUNNER_SILENT = "RunnerSilent"
     AGENT_FAILED = "AgentFailed"
 
 

@@ -261,13 +261,22 @@ async def test_a_runner_frozen_in_a_drain_ends_the_pod_as_unhealthy(world: World
     assert [job.page()["fate"] for job in ending.jobs] == ["lost"]
 
 
-async def test_a_fourth_silence_ends_the_pod(world: World) -> None:
+@pytest.mark.parametrize(
+    ("silences", "cause"), [(4, EndCause.RUNNER_SILENT), (3, EndCause.RUNNER_SILENT), (2, EndCause.RUNNER_FAILED)]
+)
+async def test_the_fourth_silence_or_crash_ends_the_pod_by_what_was_more_frequent(
+    world: World, silences: int, cause: EndCause
+) -> None:
     await world.settle()
     while not world.task.done():
-        world.runner.answers = False
+        if len(world.runners) <= silences:
+            world.runner.answers = False
+        else:
+            world.runner.end(1)
         await asyncio.sleep(1)
     ending = world.task.result()
-    assert (ending.code, ending.cause) == (4, EndCause.RUNNER_FAILED)
+    assert (ending.code, ending.cause) == (4, cause)
+    assert f"fell silent {silences} times" in ending.message
     assert len(world.runners) == 4
 
 
