@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from runnerpool.control.reclaims import ReclaimTracker
-from runnerpool.planning.endings import EndedPod, Fate
+from runnerpool.planning.endings import EndedJob, EndedPod, Fate
 from runnerpool.planning.jobs import JobState, ServerReading
 from support.builders import NOW, make_job
 
@@ -14,7 +14,7 @@ def reading(seconds, *, complete=True, **lists):
 
 def waiting_for(fate=Fate.LOST):
     tracker = ReclaimTracker()
-    tracker.note_ended(POD, {"job-1": fate})
+    tracker.note_ended(POD, [EndedJob(uuid="job-1", fate=fate, seconds=10)])
     return tracker
 
 

@@ -1,8 +1,10 @@
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runnerpool.api.loss_causes import LossCause
 from runnerpool.planning.demand import pool_queue
 from runnerpool.planning.endings import EndedJob, EndedPod, Fate
 from runnerpool.planning.jobs import JobState, ServerReading
@@ -169,6 +171,20 @@ def test_culprits_are_the_jobs_that_the_agent_names_and_those_that_the_server_cr
 
     assert {culprit.job_uuid for culprit in found} == {JOB, OTHER, "back"}
     assert {culprit.time for culprit in found} == {ago(5)}
+
+
+@pytest.mark.parametrize("cause", ["RunnerCrashed", "RunnerHung", "OutOfMemory"])
+def test_a_job_that_was_lost_by_a_cause_of_its_own_is_not_blamed_for_the_crash_that_came_later(cause):
+    innocent = (LossCause.LOST_JOB, LossCause.CONTACT_LOST, LossCause.RUNNER_SILENT)
+    told = [
+        EndedJob(uuid=numbered(10 + n), fate=Fate.LOST, seconds=10, cause=own) for n, own in enumerate(innocent)
+    ]
+    crashed = EndedJob(uuid=JOB, fate=Fate.HANDED_BACK, seconds=10, cause=LossCause.RUNNER_CRASHED)
+    told += [crashed, EndedJob(uuid=OTHER, fate=Fate.LOST, seconds=10)]
+
+    found = culprits([ended(cause, tuple(told))], None)
+
+    assert {culprit.job_uuid: culprit.cause for culprit in found} == {JOB: "RunnerCrashed", OTHER: cause}
 
 
 def test_without_a_reading_the_agents_word_is_all_there_is():

@@ -1,11 +1,11 @@
 """How soon jobs of pods that ended are back in the queue, or in other hands: by abort, or by the server's watchdog."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from runnerpool.planning.endings import EndedPod, Fate
+from runnerpool.planning.endings import EndedJob, EndedPod, Fate
 from runnerpool.planning.jobs import Job, JobState, ServerReading
 
 Way = Literal["abort", "watchdog"]
@@ -34,12 +34,12 @@ class ReclaimTracker:
     def __init__(self) -> None:
         self._waits: dict[str, _Wait] = {}
 
-    def note_ended(self, pod: EndedPod, lost: Mapping[str, Fate]) -> None:
+    def note_ended(self, pod: EndedPod, lost: Iterable[EndedJob]) -> None:
         """Begin to wait for the jobs that a pod had. One that its runner reported as failed is not reclaimed."""
-        for uuid, fate in lost.items():
-            if fate is not Fate.FAILED:
-                way: Way = "abort" if fate is Fate.HANDED_BACK else "watchdog"
-                self._waits[uuid] = _Wait(runner=pod.name, since=pod.time, way=way)
+        for job in lost:
+            if job.fate is not Fate.FAILED:
+                way: Way = "abort" if job.fate is Fate.HANDED_BACK else "watchdog"
+                self._waits[job.uuid] = _Wait(runner=pod.name, since=pod.time, way=way)
 
     def look(self, reading: ServerReading) -> Iterable[Reclaim]:
         """The jobs that are back by this reading. One that the server ended instead is waited for no more."""

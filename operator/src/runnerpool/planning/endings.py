@@ -1,6 +1,6 @@
 """How a pod ended, and which jobs ended with it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -67,7 +67,19 @@ def credited(pod: EndedPod, active: Iterable[Job]) -> tuple[Job, ...]:
     return tuple(job for job in active if job.runner == pod.name and job.state == JobState.PROCESSING)
 
 
-def lost_jobs(pod: EndedPod, reading: ServerReading | None) -> Mapping[str, Fate]:
-    """The jobs that the pod's end, or a life of its runner before, cost: by the agent's word and by the server's."""
-    told = {job.uuid: job.fate for job in pod.jobs or ()}
-    return {job.uuid: Fate.LOST for job in credited(pod, reading.active if reading else ())} | told
+def lost_jobs(pod: EndedPod, reading: ServerReading | None) -> tuple[EndedJob, ...]:
+    """The jobs that the pod's end, or a life of its runner before, cost: by the agent's word and by the server's.
+
+    One that only the server tells of was in the pod's hands at its end; its seconds are counted from when it was taken.
+    """
+    told = {job.uuid: job for job in pod.jobs or ()}
+    unheard = {
+        job.uuid: EndedJob(uuid=job.uuid, fate=Fate.LOST, seconds=seconds_between(job.started, pod.time))
+        for job in credited(pod, reading.active if reading else ())
+    }
+    return tuple((unheard | told).values())
+
+
+def seconds_between(start: datetime | None, end: datetime) -> int:
+    """Whole seconds of work; 0 if nobody told when it began, or by clocks that do not agree."""
+    return 0 if start is None else max(0, round((end - start).total_seconds()))

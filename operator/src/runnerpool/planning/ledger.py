@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from runnerpool.api.loss_causes import LossCause
-from runnerpool.planning.endings import EndedPod, credited
+from runnerpool.planning.endings import EndedPod, lost_jobs
 from runnerpool.planning.jobs import ServerReading
 
 MAX_CAUSES = 16
@@ -21,10 +21,8 @@ def lost_seconds(pod: EndedPod, reading: ServerReading | None) -> Ledger:
     The agent's last message counts. Without one (killed, out of memory), the jobs count that the server still credits
     to the pod's runner, from when they were taken.
     """
-    if pod.jobs is not None:
-        return book({}, ((str(job.cause or pod.cause), job.seconds) for job in pod.jobs))
-    spans = (pod.time - job.started for job in credited(pod, reading.active if reading else ()) if job.started)
-    return book({}, ((pod.cause, round(span.total_seconds())) for span in spans))
+    jobs = lost_jobs(pod, reading) if pod.jobs is None else pod.jobs
+    return book({}, ((str(job.cause or pod.cause), job.seconds) for job in jobs))
 
 
 def outlived(pod: EndedPod) -> Mapping[LossCause, int]:

@@ -46,13 +46,16 @@ class Suspect:
 
 
 def culprits(pods: Iterable[EndedPod], reading: ServerReading | None) -> tuple[Culprit, ...]:
-    """The jobs in whose hands these pods ended. A job that its runner could still report as failed killed nobody."""
+    """The jobs in whose hands these pods ended. A job that its runner could still report as failed killed nobody.
+
+    Nor did one that was lost before by a cause of its own: the server took it away, say, and another job came after it.
+    """
     return tuple(
-        Culprit(job_uuid=uuid, cause=pod.cause, time=pod.time)
+        Culprit(job_uuid=job.uuid, cause=cause, time=pod.time)
         for pod in pods
         if pod.cause in CAUSES
-        for uuid, fate in lost_jobs(pod, reading).items()
-        if fate is not Fate.FAILED
+        for job in lost_jobs(pod, reading)
+        if job.fate is not Fate.FAILED and (cause := str(job.cause or pod.cause)) in CAUSES
     )
 
 
