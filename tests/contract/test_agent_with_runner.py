@@ -103,6 +103,22 @@ async def test_a_busy_pod_that_is_drained_finishes_and_uploads_and_takes_no_othe
     assert await damage(stage) == (0, 0, ())
 
 
+async def test_a_drained_runner_that_does_not_end_after_its_last_job_is_stopped_and_the_pod_ends_drained(
+    stage: Scene,
+) -> None:
+    await stage.admin(stage.server.enqueue, WEB_VIDEO, file=True)
+    async with registered_pod(stage, {"STAND_IN_STAYS": "1"}) as pod:
+        await pod.wait_for_line("Processing job of type")
+        pod.order("scale-down")
+        await pod.wait_for_line("Finished processing job", seconds=60)
+        await pod.wait_for_line(TOLD)
+        assert await pod.exit_code(30 + 15) == 0
+        assert "sending the runner SIGTERM, with no job in hand" in pod.messages
+        assert pod.termination["cause"] == "Drained"
+    assert await job_state(stage) == "Completed"
+    assert await damage(stage) == (0, 0, ())
+
+
 async def test_an_abort_order_in_a_drain_puts_the_job_back_into_the_queue(stage: Scene) -> None:
     async with busy_pod(stage) as pod:
         pod.order("scale-down")

@@ -5,8 +5,9 @@ RUNNING ──drain order, SIGTERM──► DRAINING ──(runner exits)──�
    │                                 │ deadline, abort order, unregistered
    └──abort order, SIGTERM while unhealthy, unregistered──► ABORTING ──(runner exits)──► over
 ```
-Orders come from a file and from SIGTERM, in any order and repeatedly; none leads back. Times are seconds of one
-monotonic clock, handed in.
+Orders come from a file and from SIGTERM, in any order and repeatedly; none leads back. A runner that stays when
+its last job is done is stopped within the drain: that cuts nothing. Times are seconds of one monotonic clock, handed
+in.
 """
 
 from dataclasses import dataclass, replace
@@ -22,6 +23,9 @@ DRAIN_ROUND_SECONDS = 10.0
 """Longest wait for an open round before a graceful shutdown; one that lasts longer is wedged."""
 ABORT_ROUND_SECONDS = 2.0
 """The same before SIGTERM, which has the same race; an abort is in a hurry."""
+LINGER_SECONDS = 30.0
+"""How long a runner that was told to end may stay without a job. It should end at once; should it first wait for its
+look for jobs, that may take so long at most (`deaf.WEDGED_SECONDS`). To stop it then costs no work."""
 
 
 @unique
@@ -71,12 +75,12 @@ class Handling:
     """What has been done to one runner process.
 
     Attributes:
-        told: It has acknowledged the graceful shutdown.
+        told_at: When it acknowledged the graceful shutdown.
         terminated_at: When it was sent SIGTERM.
         killed: It was sent SIGKILL.
     """
 
-    told: bool = False
+    told_at: float | None = None
     terminated_at: float | None = None
     killed: bool = False
 
@@ -89,12 +93,14 @@ class Facts:
         now: The time.
         alive: The process has not ended.
         in_round: The runner may be accepting a job right now.
+        idle_since: Since when it has had no job in hand; None with one.
         frozen: It hears nothing, so it can only be killed.
     """
 
     now: float
     alive: bool
     in_round: bool
+    idle_since: float | None = None
     frozen: bool = False
 
 
@@ -164,28 +170,43 @@ def next_step(drain: Drain, handling: Handling, facts: Facts) -> Step:
         return Step(action=Action.WAIT)
     if not facts.alive:
         return Step(action=Action.END)
+    if handling.killed:
+        return Step(action=Action.WAIT)
     if drain.phase is Phase.DRAINING:
         return _step_draining(drain, handling, facts)
     return _step_aborting(drain, handling, facts)
 
 
 def _step_draining(drain: Drain, handling: Handling, facts: Facts) -> Step:
-    if handling.told:
-        return Step(action=Action.WAIT, until=drain.abort_at)
+    if handling.terminated_at is not None:
+        return _step_terminated(handling.terminated_at, facts)
+    if handling.told_at is not None:
+        return _step_told(drain, handling.told_at, facts)
     if facts.in_round and facts.now < drain.since + DRAIN_ROUND_SECONDS:
         latest = drain.since + DRAIN_ROUND_SECONDS
         return Step(action=Action.WAIT, until=latest if drain.abort_at is None else min(latest, drain.abort_at))
     return Step(action=Action.TELL, until=drain.abort_at)
 
 
+def _step_told(drain: Drain, told_at: float, facts: Facts) -> Step:
+    if facts.idle_since is None:
+        return Step(action=Action.WAIT, until=drain.abort_at)
+    stop_at = max(told_at, facts.idle_since) + LINGER_SECONDS
+    if facts.now >= stop_at:
+        return Step(action=Action.TERMINATE)
+    return Step(action=Action.WAIT, until=stop_at if drain.abort_at is None else min(stop_at, drain.abort_at))
+
+
 def _step_aborting(drain: Drain, handling: Handling, facts: Facts) -> Step:
-    if handling.killed:
-        return Step(action=Action.WAIT)
     if facts.frozen:
         return Step(action=Action.KILL)
-    if handling.terminated_at is None:
-        if facts.in_round and facts.now < drain.since + ABORT_ROUND_SECONDS:
-            return Step(action=Action.WAIT, until=drain.since + ABORT_ROUND_SECONDS)
-        return Step(action=Action.TERMINATE)
-    kill_at = handling.terminated_at + KILL_SECONDS
+    if handling.terminated_at is not None:
+        return _step_terminated(handling.terminated_at, facts)
+    if facts.in_round and facts.now < drain.since + ABORT_ROUND_SECONDS:
+        return Step(action=Action.WAIT, until=drain.since + ABORT_ROUND_SECONDS)
+    return Step(action=Action.TERMINATE)
+
+
+def _step_terminated(terminated_at: float, facts: Facts) -> Step:
+    kill_at = terminated_at + KILL_SECONDS
     return Step(action=Action.KILL) if facts.now >= kill_at else Step(action=Action.WAIT, until=kill_at)

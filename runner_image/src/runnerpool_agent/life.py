@@ -111,7 +111,13 @@ class Life:
         self.vitals.leaving = wanted.phase is not Phase.RUNNING
         # Also with a job in hand: it may end before the round does, and what we know of it is a second old.
         in_round = self.view.log.round_open()
-        facts = Facts(now=seen.now, alive=self.process.code is None, in_round=in_round, frozen=seen.silent)
+        facts = Facts(
+            now=seen.now,
+            alive=self.process.code is None,
+            in_round=in_round,
+            idle_since=self.view.idle_since,
+            frozen=seen.silent,
+        )
         step = machine.next_step(wanted, self.handling, facts)
         self._act(step.action, in_round=in_round)
         quiet_at = self.view.log.round_quiet_at() if in_round else None
@@ -141,11 +147,14 @@ class Life:
         else:
             log.warning("this runner is to be replaced after the jobs in hand (%s)", retirement.cause)
 
+    def _why_terminated(self) -> str:
+        return "so that it hands its jobs back" if self.view.busy else "with no job in hand"
+
     def _act(self, action: Action, *, in_round: bool) -> None:
         if action is Action.TELL and self._telling is None:
             self._telling = asyncio.create_task(self._tell(_moment(self.process, self.view, in_round=in_round)))
         elif action is Action.TERMINATE:
-            log.warning("sending the runner SIGTERM, so that it hands its jobs back")
+            log.warning("sending the runner SIGTERM, %s", self._why_terminated())
             self.process.terminate()
             self.handling = replace(self.handling, terminated_at=self._clock())
             self._wake()
@@ -164,7 +173,7 @@ class Life:
             await asyncio.sleep(TELL_AGAIN_SECONDS)
         else:
             log.info("the runner was told to take no more jobs and to exit after its last one")
-            self.handling = replace(self.handling, told=True)
+            self.handling = replace(self.handling, told_at=self._clock())
         self._telling = None
         self._wake()
 

@@ -68,6 +68,11 @@ class RunnerView:
         return bool(self.jobs) or self.ledger.in_hand > 0
 
     @property
+    def idle_since(self) -> float | None:
+        """Since when no job has been in hand, as its own list told; None with one, or before it is asked again."""
+        return None if self.busy else self._idle_since
+
+    @property
     def unregistered(self) -> bool:
         """The server has refused the runner's token."""
         return self.registered is False or self.log.unregistered

@@ -19,7 +19,9 @@ def status_page(lifecycle: Lifecycle, slots: int, now: float) -> dict[str, Any]:
         "restartsByCause": {str(cause): count for cause, count in lifecycle.restarts.items()},
         "lostSeconds": lifecycle.losses.page(),
         "refusedReports": view.log.refused_reports if view else 0,
-        "drain": _drain(lifecycle.drain, now, told=lifecycle.life is not None and lifecycle.life.handling.told),
+        "drain": _drain(
+            lifecycle.drain, now, told=lifecycle.life is not None and lifecycle.life.handling.told_at is not None
+        ),
         "retirement": lifecycle.life.retirement.cause if lifecycle.life else None,
     }
 

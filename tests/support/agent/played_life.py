@@ -32,12 +32,13 @@ class Counts:
 class Runner:
     """Process and IPC of one fake runner.
 
-    `heeds`: SIGTERM ends it; `answers`: it answers over IPC; `unheard`: said, but not yet read when a drain begins.
+    `heeds`: SIGTERM ends it; `leaves`: so does its last job's end when it was told to; `answers`: it answers over IPC;
+    `unheard`: said, but not yet read when a drain begins.
     """
 
     def __init__(self) -> None:
         self.code: int | None = None
-        self.heeds = self.answers = True
+        self.heeds = self.leaves = self.answers = True
         self.registered = True
         self.jobs: dict[str, str] = {}
         self.told: list[float] = []
@@ -89,8 +90,7 @@ class Runner:
             assert self.is_held
         await self._answer()
         self.told.append(now())
-        if not self.jobs:
-            self.end(0)
+        self._leave()
 
     async def close(self) -> None: ...
 
@@ -115,7 +115,10 @@ class Runner:
 
     def finish(self, uuid: str) -> None:
         self.say(f"[18:16:25.037] INFO (1): [{SERVER}] Finished processing job of type {self.jobs.pop(uuid)}: {uuid}")
-        if self.told and not self.jobs:
+        self._leave()
+
+    def _leave(self) -> None:
+        if self.leaves and self.told and not self.jobs:
             self.end(0)
 
     def end(self, code: int) -> None:

@@ -12,11 +12,11 @@ RUNNING = Drain()
 DRAINING = machine.order_drain(RUNNING, 100.0)
 ABORTING = machine.order_abort(RUNNING, 100.0)
 NOTHING = Handling()
-TOLD = Handling(told=True)
+TOLD = Handling(told_at=100.0)
 
 
-def at(now: float, *, alive: bool = True, in_round: bool = False) -> Facts:
-    return Facts(now=now, alive=alive, in_round=in_round)
+def at(now: float, *, alive: bool = True, in_round: bool = False, idle_since: float | None = None) -> Facts:
+    return Facts(now=now, alive=alive, in_round=in_round, idle_since=idle_since)
 
 
 def test_without_an_order_nothing_is_done_whatever_the_runner_does() -> None:
@@ -24,10 +24,33 @@ def test_without_an_order_nothing_is_done_whatever_the_runner_does() -> None:
     assert machine.next_step(RUNNING, NOTHING, replace(IDLE, alive=False)) == Step(action=Action.WAIT)
 
 
-def test_a_drain_order_is_told_at_once_and_then_waited_for_without_end() -> None:
+def test_a_drain_order_is_told_at_once_and_then_waited_for_without_end_while_there_is_a_job() -> None:
     assert machine.next_step(DRAINING, NOTHING, IDLE).action is Action.TELL
     assert machine.next_step(DRAINING, TOLD, at(1e6)) == Step(action=Action.WAIT, until=None)
     assert machine.next_step(DRAINING, TOLD, at(1e6, alive=False)).action is Action.END
+
+
+@pytest.mark.parametrize(("idle_since", "stop_at"), [(0.0, 130), (100.0, 130), (500.0, 530)])
+def test_a_runner_that_was_told_and_stays_without_a_job_is_stopped_after_thirty_seconds(
+    idle_since: float, stop_at: float
+) -> None:
+    lingering = at(stop_at - 1, idle_since=idle_since)
+    assert machine.next_step(DRAINING, TOLD, lingering) == Step(action=Action.WAIT, until=stop_at)
+    assert machine.next_step(DRAINING, TOLD, replace(lingering, now=stop_at)) == Step(action=Action.TERMINATE)
+    stopped = replace(TOLD, terminated_at=stop_at)
+    assert machine.next_step(DRAINING, stopped, replace(lingering, now=stop_at)).until == stop_at + 15
+    assert machine.next_step(DRAINING, stopped, replace(lingering, now=stop_at + 15)).action is Action.KILL
+    killed = replace(stopped, killed=True)
+    assert machine.next_step(DRAINING, killed, replace(lingering, now=1e6)) == Step(action=Action.WAIT)
+
+
+def test_a_runner_without_a_job_that_could_not_be_told_is_told_again_however_long_that_takes() -> None:
+    assert machine.next_step(DRAINING, NOTHING, at(1e6, idle_since=0.0)).action is Action.TELL
+
+
+def test_a_runner_that_lingers_hides_no_deadline() -> None:
+    drain = machine.order_terminate(RUNNING, 100, 50, None)
+    assert machine.next_step(drain, TOLD, at(101, idle_since=0.0)).until == 120
 
 
 def test_a_runner_in_an_open_round_is_not_told_before_the_round_is_over() -> None:

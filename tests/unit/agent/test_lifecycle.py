@@ -43,6 +43,37 @@ async def test_a_busy_runner_is_told_at_once_and_finishes_however_long_it_takes(
     assert world.runner.signals == []
 
 
+@pytest.mark.parametrize(("heeds", "signals"), [(True, ["TERM"]), (False, ["TERM", "KILL"])])
+async def test_a_runner_that_was_told_and_stays_without_a_job_is_stopped_and_the_pod_ends_drained(
+    world: World, heeds: bool, signals: list[str]
+) -> None:
+    await world.settle()
+    world.runner.leaves, world.runner.heeds = False, heeds
+    world.runner.begin("a")
+    world.lifecycle.take_order(Order.DRAIN)
+    await asyncio.sleep(990)
+    world.runner.finish("a")
+    ending = await world.ends()
+    assert (ending.code, ending.cause, ending.jobs) == (0, EndCause.DRAINED, ())
+    assert [name for name, _ in world.runner.signals] == signals
+    assert 1030 <= world.runner.signals[0][1] <= 1032
+    assert now() <= 1032 + 15
+
+
+async def test_a_runner_that_was_told_and_stays_is_not_stopped_in_a_job_that_it_had_claimed_before(
+    world: World,
+) -> None:
+    await world.settle()
+    world.runner.leaves = False
+    world.lifecycle.take_order(Order.DRAIN)
+    await asyncio.sleep(25)
+    world.runner.begin("a")
+    await asyncio.sleep(1_000)
+    assert world.runner.signals == []
+    world.runner.finish("a")
+    assert (await world.ends()).cause is EndCause.DRAINED
+
+
 async def test_an_abort_order_hands_the_job_back_at_once_also_in_a_drain(world: World) -> None:
     await world.settle()
     world.runner.begin("a")

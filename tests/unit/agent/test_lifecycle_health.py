@@ -66,6 +66,20 @@ async def test_a_job_that_outlives_a_cut_is_uploaded_and_a_fresh_runner_follows_
     assert world.lifecycle.drain.cause is None
 
 
+async def test_a_runner_that_does_not_go_after_its_last_job_is_stopped_and_a_fresh_one_follows(world: World) -> None:
+    await busy(world)
+    world.runner.leaves = False
+    world.cut()
+    await asyncio.sleep(60)
+    world.restore()
+    world.runner.finish("a")
+    await asyncio.sleep(35)
+    assert [name for name, _ in world.runners[0].signals] == ["TERM"]
+    assert len(world.runners) == 2
+    assert world.causes == [RestartCause.CONTACT_LOST]
+    assert world.losses == []
+
+
 async def test_a_runner_that_ends_within_the_cut_is_followed_by_one_only_when_there_is_contact(world: World) -> None:
     await busy(world)
     world.cut()

@@ -6,7 +6,7 @@ import { SUPPORTED_JOB_TYPES } from './job-types.mjs'
 import { log } from './log.mjs'
 import { processJob } from './process-job.mjs'
 import { Registry } from './registry.mjs'
-import { isDeaf, isWedged, secondLookMilliseconds } from './stand-in.mjs'
+import { isDeaf, isWedged, secondLookMilliseconds, stays } from './stand-in.mjs'
 
 const MAX_ROUNDS_WITH_ERROR = 5
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGUSR1', 'SIGUSR2']
@@ -191,7 +191,7 @@ export class Runner {
   }
 
   #exitIfDrained () {
-    if (this.#jobs.length !== 0) return
+    if (this.#jobs.length !== 0 || stays()) return
 
     log.info('Shutting down the runner after graceful shutdown request')
     this.#exit()

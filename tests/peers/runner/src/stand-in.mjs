@@ -28,6 +28,9 @@ export const isWedged = () => hasFault('STAND_IN_WEDGE')
 /** FFmpeg is stopped (SIGSTOP) once it has begun. */
 export const hangs = () => hasFault('STAND_IN_HANG')
 
+/** Says yes to a graceful shutdown, and stays; a signal ends it. */
+export const stays = () => hasFault('STAND_IN_STAYS')
+
 /** @param {string} name */
 function hasFault (name) {
   return process.env[name] === '1' && (faultsHold ??= claimFaults())
