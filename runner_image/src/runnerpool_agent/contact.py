@@ -11,6 +11,11 @@ INTERVAL_SECONDS = 10.0
 TIMEOUT_SECONDS = 5.0
 MISSES_ALLOWED = 1
 """One lost answer is weather; the second in a row makes the pod unready."""
+ANSWERS_NEEDED = 2
+"""So many in a row end a loss. After a single one a pod on a half-dead line would be ready again and again, and the
+operator, who replaces pods that stay unready, would never see it so for long."""
+AGAIN_SECONDS = 2.0
+"""Between the questions whose answers end a loss: soon, since jobs wait for it."""
 
 
 class Contact:
@@ -18,15 +23,15 @@ class Contact:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._misses = 0
+        self._misses = self._answers = 0
         self._lost_since: float | None = None
-        self._ok_since = clock()
+        self._ok_since: float | None = None
         self.known = False
 
     @property
     def ok(self) -> bool:
-        """The server answered lately."""
-        return self.known and self._misses <= MISSES_ALLOWED
+        """The server answers, not once only."""
+        return self._ok_since is not None
 
     def lost_seconds(self) -> float:
         """For how long nothing has come through; 0 while it does."""
@@ -34,11 +39,12 @@ class Contact:
 
     def ok_seconds(self) -> float:
         """For how long it has been ok; 0 while it is not."""
-        return self._clock() - self._ok_since if self.ok else 0.0
+        return 0.0 if self._ok_since is None else self._clock() - self._ok_since
 
     def answered(self) -> None:
-        """The server answered."""
-        if not self.ok:
+        """The server answered. The first answer of all is contact: there was no loss before it."""
+        self._answers += 1
+        if self._ok_since is None and (self._answers >= ANSWERS_NEEDED or not self.known):
             self._ok_since = self._clock()
         self.known, self._misses, self._lost_since = True, 0, None
 
@@ -47,14 +53,17 @@ class Contact:
 
         The loss counts from the question, not from the end of the wait for its answer.
         """
-        self._misses = self._misses + 1 if self.known else MISSES_ALLOWED + 1
-        self.known = True
+        self._misses, self._answers, self.known = self._misses + 1, 0, True
+        if self._misses > MISSES_ALLOWED:
+            self._ok_since = None
         if self._lost_since is None:
             self._lost_since = asked_at
 
     def next_ping_after(self, asked_at: float) -> float:
         """When to ask again: after a miss as soon as that one's time is over, so that a cut shows within 20 s."""
-        return asked_at + (TIMEOUT_SECONDS if self._misses else INTERVAL_SECONDS)
+        if self._misses:
+            return asked_at + TIMEOUT_SECONDS
+        return asked_at + (INTERVAL_SECONDS if self.ok else AGAIN_SECONDS)
 
 
 def ping_client(url: str, ca: str | None = None) -> httpx.AsyncClient:

@@ -28,7 +28,7 @@ class Observation:
         silent_seconds: Since the first of the unanswered calls in a row; 0 when the last one was answered.
         registered: It still has its server; None: not yet known.
         contact: The server answers this pod; None: not yet known.
-        lost_seconds: For how long it has not.
+        lost_seconds: For how long it has not; 0 if its answers are not yet enough to rely on.
         draining: The agent is on its way out.
         retiring: Why a slot that is free, or about to be, gets no job from this runner, in words; None if it does.
         started_once: Startup has succeeded before; the probe's answer never goes back.
@@ -96,6 +96,8 @@ def _not_ready(seen: Observation) -> Iterator[Finding]:
         yield Finding(cause=Trouble.STARTING, message="the server has not been reached yet")
     elif not seen.contact:
         message = f"the server has not answered for {seen.lost_seconds:.0f} s"
+        if not seen.lost_seconds:
+            message = "the server answers again, but has not yet done so twice in a row"
         yield Finding(cause=Trouble.CONTACT_LOST, message=message)
     if seen.retiring is not None and not seen.draining:
         yield Finding(cause=Trouble.RETIRING, message=seen.retiring)

@@ -32,9 +32,46 @@ def test_one_miss_is_weather_and_two_are_a_loss() -> None:
     assert not contact.ok
     clock.now = 20.0
     assert contact.lost_seconds() == 20.0
+
+
+def test_two_answers_in_a_row_end_a_loss_and_the_second_is_asked_for_soon() -> None:
+    clock = Clock()
+    contact = Contact(clock)
+    contact.answered()
+    contact.missed(0.0)
+    contact.missed(5.0)
+    clock.now = 20.0
+    contact.answered()
+    assert not contact.ok
+    assert (contact.lost_seconds(), contact.ok_seconds()) == (0.0, 0.0)
+    assert contact.next_ping_after(20.0) == 22.0
+    clock.now = 22.0
     contact.answered()
     assert contact.ok
-    assert contact.lost_seconds() == 0.0
+    assert contact.next_ping_after(22.0) == 32.0
+
+
+def test_on_a_line_that_lets_every_other_question_through_a_loss_does_not_end() -> None:
+    contact = Contact(Clock())
+    contact.answered()
+    contact.missed(0.0)
+    contact.missed(5.0)
+    for _ in range(20):
+        contact.answered()
+        assert not contact.ok
+        contact.missed(10.0)
+        assert not contact.ok
+
+
+def test_a_loss_that_has_ended_begins_again_only_with_two_misses() -> None:
+    contact = Contact(Clock())
+    contact.answered()
+    for answers in (False, False, True, True, False, True):
+        if answers:
+            contact.answered()
+        else:
+            contact.missed(0.0)
+    assert contact.ok
 
 
 def test_a_miss_at_the_start_is_no_contact() -> None:
@@ -80,6 +117,7 @@ def test_it_is_known_since_when_there_is_contact_without_a_break() -> None:
     assert contact.ok_seconds() == 7.0
     contact.missed(10.0)
     assert contact.ok_seconds() == 0.0
+    contact.answered()
     contact.answered()
     clock.now = 12.0
     assert contact.ok_seconds() == 2.0

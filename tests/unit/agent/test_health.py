@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -55,12 +56,16 @@ def test_startup_never_goes_back() -> None:
     ("change", "cause"),
     [
         ({"registered": False}, "Unregistered: the runner is no longer registered with the server"),
-        ({"contact": False}, "ContactLost: the server has not answered for 0 s"),
+        ({"contact": False, "lost_seconds": 7.4}, "ContactLost: the server has not answered for 7 s"),
+        (
+            {"contact": False, "lost_seconds": 0.0},
+            "ContactLost: the server answers again, but has not yet done so twice in a row",
+        ),
         ({"contact": None}, "Starting: the server has not been reached yet"),
         ({"draining": True}, "Draining: the pod takes no more jobs, and ends after those in hand"),
     ],
 )
-def test_readiness_alone_falls_with_the_server_or_a_drain(change: dict[str, bool], cause: str) -> None:
+def test_readiness_alone_falls_with_the_server_or_a_drain(change: dict[str, Any], cause: str) -> None:
     seen = replace(WELL, **change)
     assert words(health.unready(seen)) == (cause,)
     assert health.unlive(seen) == ()
