@@ -10,6 +10,9 @@ LEAST_FREE_SHARE = 0.01
 MOST_KEPT_FREE_BYTES = 1024 * 1024 * 1024
 """A hundredth of a big disk would be room for many jobs."""
 MOST_USED_SHARE = 0.98
+RELIEF = 1.25
+"""A volume that was full is so until there is so much more room than it takes to be full, or a job that writes and
+deletes by turns would make the pod ready and unready by turns."""
 _BLOCK = 512
 
 
@@ -23,12 +26,13 @@ class Room:
     limit: int | None = None
 
 
-def full(room: Room) -> str | None:
+def full(room: Room, *, was_full: bool = False) -> str | None:
     """Why there is no room, in words; None while there is."""
-    least = max(LEAST_FREE_BYTES, min(LEAST_FREE_SHARE * room.size, MOST_KEPT_FREE_BYTES))
+    relief = RELIEF if was_full else 1.0
+    least = relief * max(LEAST_FREE_BYTES, min(LEAST_FREE_SHARE * room.size, MOST_KEPT_FREE_BYTES))
     if room.free < least:
         return f"{room.free // 2**20} MiB are free on the scratch volume, of {room.size // 2**20} MiB"
-    if room.limit is not None and room.used > MOST_USED_SHARE * room.limit:
+    if room.limit is not None and room.used > (1 - relief * (1 - MOST_USED_SHARE)) * room.limit:
         return f"{room.used // 2**20} MiB of the scratch volume's limit of {room.limit // 2**20} MiB are used"
     return None
 

@@ -18,6 +18,7 @@ class PodSurroundings:
         self._folder = folder
         self._limit = limit
         self._session = session
+        self._was_full = False
 
     def contact_lost_seconds(self) -> float:
         """See `Contact.lost_seconds`."""
@@ -34,9 +35,11 @@ class PodSurroundings:
     def scratch_full(self) -> str | None:
         """Of the scratch volume; one that can't be measured is not full."""
         try:
-            return scratch.full(scratch.look(self._folder, self._limit))
+            found = scratch.full(scratch.look(self._folder, self._limit), was_full=self._was_full)
         except OSError:
             return None
+        self._was_full = found is not None
+        return found
 
     async def offers_job(self) -> bool | None:
         """See `RunnerApi.offers_job`."""

@@ -29,6 +29,20 @@ def test_a_limit_of_its_own_counts_from_98_percent() -> None:
     assert "limit" in (full(Room(size=GIB, free=GIB, used=99, limit=100)) or "")
 
 
+@pytest.mark.parametrize(
+    ("room", "is_full"),
+    [
+        (Room(size=GIB, free=79 * MIB), True),
+        (Room(size=GIB, free=80 * MIB), False),
+        (Room(size=GIB, free=GIB, used=976, limit=1000), True),
+        (Room(size=GIB, free=GIB, used=974, limit=1000), False),
+    ],
+)
+def test_a_volume_that_was_full_has_room_again_only_with_a_quarter_more(room: Room, is_full: bool) -> None:
+    assert full(room) is None
+    assert (full(room, was_full=True) is not None) is is_full
+
+
 def test_what_lies_in_the_folder_is_walked_through_only_for_a_limit(tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "input").write_bytes(b"x" * 100_000)

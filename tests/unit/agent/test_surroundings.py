@@ -39,6 +39,17 @@ async def test_they_are_put_together_from_contact_server_processes_and_scratch(
     assert "limit" in (around.scratch_full() or "")
 
 
+async def test_a_full_scratch_has_room_again_only_when_there_is_some_more(tmp_path: Path) -> None:
+    contact, api = Contact(Clock()), RunnerApi(httpx.AsyncClient(), "ptrt-1", ["hls"])
+    around = PodSurroundings(contact, api, tmp_path, 1000 * 4096, os.getsid(0))
+
+    def use(blocks: int) -> bool:
+        (tmp_path / "input").write_bytes(b"x" * blocks * 4096)
+        return around.scratch_full() is not None
+
+    assert [use(blocks) for blocks in (976, 981, 976, 974, 976)] == [False, True, True, False, False]
+
+
 async def test_a_scratch_that_cannot_be_measured_is_not_full(around: PodSurroundings, tmp_path: Path) -> None:
     around._folder = tmp_path / "gone"
     assert around.scratch_full() is None
