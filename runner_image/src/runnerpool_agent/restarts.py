@@ -50,7 +50,9 @@ def _worn_out(silences: int) -> Ending:
     """Silences ask for another remedy than crashes do: the pod ends by what was more frequent."""
     crashes = MAX_RESTARTS + 1 - silences
     cause = EndCause.RUNNER_SILENT if silences > crashes else EndCause.RUNNER_FAILED
-    return _end(cause, f"the runner ended by itself {crashes} times and fell silent {silences} times; its log tells why")
+    return _end(
+        cause, f"the runner ended by itself {crashes} times and fell silent {silences} times; its log tells why"
+    )
 
 
 def _end(cause: EndCause | Cause, message: str) -> Ending:

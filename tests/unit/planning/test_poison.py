@@ -176,9 +176,7 @@ def test_culprits_are_the_jobs_that_the_agent_names_and_those_that_the_server_cr
 @pytest.mark.parametrize("cause", ["RunnerCrashed", "RunnerHung", "OutOfMemory"])
 def test_a_job_that_was_lost_by_a_cause_of_its_own_is_not_blamed_for_the_crash_that_came_later(cause):
     innocent = (LossCause.LOST_JOB, LossCause.CONTACT_LOST, LossCause.RUNNER_SILENT)
-    told = [
-        EndedJob(uuid=numbered(10 + n), fate=Fate.LOST, seconds=10, cause=own) for n, own in enumerate(innocent)
-    ]
+    told = [EndedJob(uuid=numbered(10 + n), fate=Fate.LOST, seconds=10, cause=own) for n, own in enumerate(innocent)]
     crashed = EndedJob(uuid=JOB, fate=Fate.HANDED_BACK, seconds=10, cause=LossCause.RUNNER_CRASHED)
     told += [crashed, EndedJob(uuid=OTHER, fate=Fate.LOST, seconds=10)]
 
