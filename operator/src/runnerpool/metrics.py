@@ -62,7 +62,8 @@ class Metrics:
         )
         self._reclaim_seconds = self._histogram(
             "runnerpool_reclaim_duration_seconds",
-            "From the end of a pod to when a job of it is seen pending, or in other hands.",
+            "From the end of a pod to when a job of it is seen pending, or in other hands. Of a job that the server "
+            "had taken from a pod that still lived: from the last sign of life that the server had of it there.",
             "way",
             buckets=_RECLAIM_SECONDS,
         )

@@ -216,6 +216,22 @@ async def test_the_time_to_reclaim_is_measured_by_way(make_stage, fate, way):
     assert stage.recorder.reclaims == [(way, 7)]
 
 
+async def test_a_job_that_the_server_took_from_a_cut_pod_is_measured_from_the_cut_and_not_from_the_pods_end(make_stage):
+    stage, name = await with_job(make_stage)
+    hold(stage, name)
+    await stage.make_pass()
+    stage.clock.advance(140)
+    stage.link.set(active=(), pending=(make_job(JOB),), at=stage.clock.now())
+    await stage.make_pass()
+    stage.clock.advance(100)
+
+    crash(stage, name, cause="Drained", jobs=[{"uuid": JOB, "fate": "lost", "seconds": 300, "cause": "ContactLost"}])
+    await stage.make_pass()
+    await stage.make_pass()
+
+    assert stage.recorder.reclaims == [("watchdog", 140)]
+
+
 def stuck_storyboard(stage, minutes=10):
     return make_job(
         JOB,

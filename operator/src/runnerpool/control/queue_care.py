@@ -13,6 +13,7 @@ from runnerpool.control.reclaims import ReclaimTracker
 from runnerpool.control.repairs import Repairer
 from runnerpool.control.reporter import News
 from runnerpool.control.world import World
+from runnerpool.planning.custody import Custody, look
 from runnerpool.planning.endings import EndedPod, lost_jobs
 from runnerpool.planning.jobs import ServerReading
 from runnerpool.planning.ledger import Ledger, book, entry_for, ledger_in, ledger_status, lost_seconds, outlived
@@ -49,6 +50,7 @@ class QueueCare:
         self._stuck: tuple[StuckJob, ...] | None = None
         self._restored = False
         self._booked: frozenset[str] = frozenset()
+        self._custody: Custody = {}
         self._reclaims = ReclaimTracker()
         self._repairer = Repairer(key, world.recorder)
         self._news: deque[News] = deque(maxlen=_MOST_NEWS)
@@ -71,6 +73,9 @@ class QueueCare:
         reading = link.reading if link is not None else None
         reading = None if isinstance(reading, QueueUnknown) else reading
         ended = ended_pods(snapshot)
+        if reading is not None:
+            runners = {pod.name for pod in snapshot.pods if pod.uid not in self._booked}
+            self._custody = look(self._custody, runners, reading)
         self._suspect(snapshot, ended, reading, last_known)
         self._book(snapshot, ended, last_known)
         if reading is None or link is None:
@@ -139,8 +144,10 @@ class QueueCare:
                 self._world.recorder.lost_work(self._key, entry_for(self._ledger, cause), seconds)
                 self._ledger = book(self._ledger, [(cause, seconds)])
             self._news += _told_of_outlived(pod)
-            self._reclaims.note_ended(pod, lost_jobs(pod, last_known))
+            self._reclaims.note_ended(pod, lost_jobs(pod, last_known), self._custody, last_known)
         self._booked = frozenset(pod.uid for pod in snapshot.pods if pod.last_word is not None)
+        here = {pod.name for pod in snapshot.pods if pod.unfinished}
+        self._custody = {key: held for key, held in self._custody.items() if held.runner in here}
 
 
 def ended_pods(snapshot: PoolSnapshot) -> tuple[EndedPod, ...]:
