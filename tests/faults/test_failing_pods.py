@@ -1,6 +1,7 @@
 """Pods that go, fail, are late or find no room: how many are made for them, and how they are told of."""
 
 import time
+from datetime import datetime
 
 import pytest
 
@@ -18,12 +19,20 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 
 _CORRECTED_SECONDS = 30.0
 _TOLERANCE = 5
+_WORKED_SECONDS = 2
 _IMAGE, _OTHER_IMAGE = "localhost/none:1", "localhost/other:1"
 
 
 @pytest.fixture(autouse=True)
 def _watched(faults: FaultStage, case: Case) -> None:
     case.watch(faults.observer, faults.namespace)
+
+
+def worked_seconds(stage: FaultStage) -> float:
+    """Of the one job, as far as the server has heard of it."""
+    (job,) = stage.server.client.jobs()
+    started, heard = (datetime.fromisoformat(job[field]) for field in ("startedAt", "updatedAt"))
+    return (heard - started).total_seconds()
 
 
 def images(stage: FaultStage) -> list[str]:
@@ -62,6 +71,9 @@ def test_a_pod_on_a_lost_node_is_replaced_and_deleted_by_force_only_if_the_pool_
     faults.wait_condition("Ready", status="True", within=30)
     faults.server.client.enqueue(WEB_VIDEO)
     lost = faults.await_pod_at_work(within=30)
+    # Of work that nobody has seen, nothing can be said.
+    faults.until(lambda: worked_seconds(faults) >= _WORKED_SECONDS, "two seconds of work", within=30)
+    faults.until(lambda: faults.status().get("busyReplicas") == 1, "a busy pod seen", within=15)
     faults.player.script = Script()
 
     case.begins()
@@ -71,12 +83,17 @@ def test_a_pod_on_a_lost_node_is_replaced_and_deleted_by_force_only_if_the_pool_
     faults.until(lambda: done().completed == 1, "its job done by another pod", within=45)
     assert lost in faults.pod_names(is_unfinished)
     assert done().reclaims == 1
+    # It may still come back and tell itself what it lost.
+    assert "lostWork" not in faults.status()
 
     faults.observer.suspend(Invariant.WORK_IS_SAFE, because="the pool wants a pod deleted of which nobody hears more")
     faults.change_pool(lifecycle={"lostPods": "ForceDelete"})
     begin = time.monotonic()
     faults.until(lambda: lost not in faults.pod_names(), "the end of the lost pod", within=15)
     case.healed(time.monotonic() - begin)
+    lost_work = faults.until(lambda: faults.status().get("lostWork"), "what the node cost", within=20)
+    assert [entry["cause"] for entry in lost_work] == ["NodeLost"]
+    assert lost_work[0]["seconds"] >= _WORKED_SECONDS
     faults.await_nothing_left()
 
 

@@ -219,6 +219,12 @@ class FakeCluster:
             "containerStatuses": [{"started": True, "state": {"running": {}}}],
         }
 
+    def lose_node(self, name: str) -> None:
+        """The pod's node answers no more: the node controller takes its readiness, and leaves its containers' word."""
+        self.lose_readiness(name)
+        for condition in self.pods[name]["status"]["conditions"]:
+            condition["status"] = "True" if condition["type"] == "ContainersReady" else "False"
+
     def annotations(self, name: str) -> dict[str, str]:
         return dict(self.pods[name]["metadata"].get("annotations") or {})
 

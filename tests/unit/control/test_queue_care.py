@@ -232,6 +232,88 @@ async def test_a_job_that_the_server_took_from_a_cut_pod_is_measured_from_the_cu
     assert stage.recorder.reclaims == [("watchdog", 140)]
 
 
+async def lose_a_node(stage, name):
+    """For longer than is tolerated; the server gives the job to another pod meanwhile."""
+    hold(stage, name, seconds=100)
+    await stage.make_pass()
+    stage.cluster.lose_node(name)
+    await stage.make_pass()
+    stage.clock.advance(130)
+    stage.link.set(active=(make_job(JOB, JobState.PROCESSING, runner="another"),), at=stage.clock.now())
+    await stage.make_pass()
+
+
+async def test_what_a_lost_node_cost_is_booked_once_when_its_pod_is_deleted_by_force(make_stage):
+    stage, name = await with_job(make_stage)
+    await lose_a_node(stage, name)
+    assert stage.recorder.lost == []
+
+    stage.cluster.pool["spec"]["lifecycle"] = {"lostPods": "ForceDelete"}
+    await stage.settle()
+    await stage.make_pass()
+
+    assert stage.cluster.forced == [name]
+    assert stage.recorder.lost == [("NodeLost", 100)]
+    assert stage.recorder.reclaims == [("watchdog", 130)]
+    assert stage.cluster.status["lostWork"] == [{"cause": "NodeLost", "seconds": 100}]
+
+
+async def test_a_pod_that_comes_back_from_a_lost_node_tells_itself_what_it_lost(make_stage):
+    stage, name = await with_job(make_stage)
+    await lose_a_node(stage, name)
+
+    crash(stage, name, cause="Drained", jobs=[{"uuid": JOB, "fate": "lost", "seconds": 225, "cause": "LostJob"}])
+    await stage.settle()
+
+    assert stage.recorder.lost == [("LostJob", 225)]
+    assert stage.recorder.reclaims == [("watchdog", 130)]
+
+
+async def test_a_pod_that_is_found_dead_when_its_node_is_back_was_lost_with_it(make_stage):
+    stage, name = await with_job(make_stage)
+    await lose_a_node(stage, name)
+
+    ended = {"exitCode": 137, "reason": "ContainerStatusUnknown"}
+    container = {"name": "runner", "state": {"terminated": ended}}
+    stage.cluster.pods[name]["status"] = {"phase": "Failed", "containerStatuses": [container]}
+    await stage.settle()
+
+    assert stage.recorder.lost == [("NodeLost", 100)]
+
+
+async def test_a_pod_that_somebody_deletes_by_force_cost_what_the_server_gives_to_another(make_stage):
+    stage, name = await with_job(make_stage)
+    hold(stage, name, seconds=100)
+    await stage.make_pass()
+    del stage.cluster.pods[name]
+    await stage.make_pass()
+    assert stage.recorder.lost == []
+
+    stage.clock.advance(130)
+    stage.link.set(active=(), pending=(make_job(JOB),), at=stage.clock.now())
+    await stage.make_pass()
+    await stage.make_pass()
+
+    assert stage.recorder.lost == [("Deleted", 100)]
+    assert stage.recorder.reclaims == []
+
+
+async def test_a_job_that_a_pod_on_a_lost_node_finishes_is_not_lost(make_stage):
+    stage, name = await with_job(make_stage)
+    hold(stage, name, seconds=100)
+    stage.cluster.lose_node(name)
+    await stage.make_pass()
+    stage.clock.advance(130)
+    stage.link.set(active=(), at=stage.clock.now())
+    await stage.make_pass()
+    stage.cluster.pool["spec"]["lifecycle"] = {"lostPods": "ForceDelete"}
+
+    await stage.settle()
+
+    assert stage.cluster.forced == [name]
+    assert stage.recorder.lost == []
+
+
 def stuck_storyboard(stage, minutes=10):
     return make_job(
         JOB,

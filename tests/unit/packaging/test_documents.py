@@ -13,6 +13,7 @@ from runnerpool.api.conditions import ConditionType
 from runnerpool.api.pool import StuckJobs
 from runnerpool.api.reasons import Reason
 from runnerpool.metrics import Metrics
+from runnerpool.planning.missing import DELETED
 from runnerpool.planning.stuck import StuckCause
 from support.packaging import source_map
 from support.packaging.paths import ARCHITECTURE, CRD, ROOT, SAMPLES
@@ -117,7 +118,7 @@ def test_operations_explain_every_condition_and_name_reasons_and_metrics_that_ex
     assert conditions == [str(kind) for kind in ConditionType]
     reasons = set(re.findall(r"`([A-Z][A-Za-z]+)`", page)) - set(conditions)
     words = {"False", "True", "Unknown", "Desired", "Drain", "Abort", "Pending", "Terminating", "SchedulingGated"}
-    causes = {str(cause) for cause in StuckCause}
+    causes = {DELETED, *(str(cause) for cause in StuckCause)}
     assert causes <= reasons
     assert reasons - words - causes <= {str(word) for kind in (Reason, StuckJobs) for word in kind}
     told = set(re.findall(r"\brunnerpool_\w+", page))

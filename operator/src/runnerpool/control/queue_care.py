@@ -2,10 +2,11 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from runnerpool.api.counting import counted
+from runnerpool.api.failure_causes import FailureCause
 from runnerpool.api.loss_causes import LOSS_REMEDIES
 from runnerpool.api.reasons import Reason
 from runnerpool.control.ports import PoolKey, ServerLink
@@ -17,6 +18,7 @@ from runnerpool.planning.custody import Custody, look
 from runnerpool.planning.endings import EndedPod, lost_jobs
 from runnerpool.planning.jobs import ServerReading
 from runnerpool.planning.ledger import Ledger, book, entry_for, ledger_in, ledger_status, lost_seconds, outlived
+from runnerpool.planning.missing import Missing, gone_missing, lost_since, settle
 from runnerpool.planning.poison import (
     Suspect,
     culprits,
@@ -40,6 +42,9 @@ class QueueCare:
     Lost work is booked in the pass that first sees a pod ended, by the pod's UID; pods that ended before this process
     began to watch are left to the one before. So nothing is booked twice, though failed pods are kept for their logs
     across restarts; what ends while no operator is there is not booked at all. The ledger says "at least".
+
+    A pod that goes without a word, by force or with its node, is booked when it has gone and its jobs are back: until
+    then it may return, finish them, or tell itself what it lost.
     """
 
     def __init__(self, key: PoolKey, world: World) -> None:
@@ -50,6 +55,9 @@ class QueueCare:
         self._stuck: tuple[StuckJob, ...] | None = None
         self._restored = False
         self._booked: frozenset[str] = frozenset()
+        self._before: PoolSnapshot | None = None
+        self._lost_since: Mapping[str, datetime] = {}
+        self._missing: Mapping[str, Missing] = {}
         self._custody: Custody = {}
         self._reclaims = ReclaimTracker()
         self._repairer = Repairer(key, world.recorder)
@@ -73,9 +81,7 @@ class QueueCare:
         reading = link.reading if link is not None else None
         reading = None if isinstance(reading, QueueUnknown) else reading
         ended = ended_pods(snapshot)
-        if reading is not None:
-            runners = {pod.name for pod in snapshot.pods if pod.uid not in self._booked}
-            self._custody = look(self._custody, runners, reading)
+        self._watch(snapshot, reading)
         self._suspect(snapshot, ended, reading, last_known)
         self._book(snapshot, ended, last_known)
         if reading is None or link is None:
@@ -136,18 +142,33 @@ class QueueCare:
                 )
                 self._news.append(News("Warning", Reason.POISON_JOB, message))
 
+    def _watch(self, snapshot: PoolSnapshot, reading: ServerReading | None) -> None:
+        """Keep in mind who has which job, and which pods went without a word."""
+        if reading is not None:
+            runners = {pod.name for pod in snapshot.pods if pod.uid not in self._booked}
+            self._custody = look(self._custody, runners, reading)
+        if self._before is not None:
+            self._missing = {**self._missing, **gone_missing(self._before, self._lost_since, snapshot)}
+        self._before, self._lost_since = snapshot, lost_since(self._lost_since, snapshot)
+
     def _book(self, snapshot: PoolSnapshot, ended: Iterable[EndedPod], last_known: ServerReading | None) -> None:
         for pod in ended:
-            if pod.uid in self._booked or pod.time < self._world.observed_since:
+            if pod.uid in self._booked or pod.name in self._missing or pod.time < self._world.observed_since:
                 continue
-            for cause, seconds in lost_seconds(pod, last_known).items():
-                self._world.recorder.lost_work(self._key, entry_for(self._ledger, cause), seconds)
-                self._ledger = book(self._ledger, [(cause, seconds)])
+            self._book_losses(lost_seconds(pod, last_known))
             self._news += _told_of_outlived(pod)
             self._reclaims.note_ended(pod, lost_jobs(pod, last_known), self._custody, last_known)
         self._booked = frozenset(pod.uid for pod in snapshot.pods if pod.last_word is not None)
-        here = {pod.name for pod in snapshot.pods if pod.unfinished}
-        self._custody = {key: held for key, held in self._custody.items() if held.runner in here}
+        lost, self._custody, self._missing = settle(self._custody, self._missing, snapshot)
+        self._book_losses(book({}, ((one.cause, one.seconds) for one in lost)))
+        for one in lost:
+            if one.cause == FailureCause.NODE_LOST:
+                self._world.recorder.reclaimed(self._key, "watchdog", one.back_after)
+
+    def _book_losses(self, losses: Ledger) -> None:
+        for cause, seconds in losses.items():
+            self._world.recorder.lost_work(self._key, entry_for(self._ledger, cause), seconds)
+            self._ledger = book(self._ledger, [(cause, seconds)])
 
 
 def ended_pods(snapshot: PoolSnapshot) -> tuple[EndedPod, ...]:
