@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
 from runnerpool.cluster.api import KubeApi
 from runnerpool.cluster.errors import ClusterError
@@ -13,16 +14,18 @@ QUIET_SECONDS = 15.0
 """Longer than the rest between two passes: where there is a pool, nothing is asked besides."""
 RETRY_SECONDS = 5.0
 """After a call that came to nothing; a cure is noticed so soon, whatever the back-off of passes."""
+_SOON_SECONDS = 0.1
 _PATH = "/version"
 """Any account may read it, by the rights that every cluster comes with. Who may not gets an answer, too."""
 
 
-async def keep_fresh(api: KubeApi) -> None:
+async def keep_fresh(api: KubeApi, monotonic: Callable[[], float] = time.monotonic) -> None:
     """Ask whenever the last usable answer is too old, until cancelled."""
     rest = QUIET_SECONDS
     while True:
         await asyncio.sleep(rest)
-        rest = await _ask(api) if _quiet(api) >= QUIET_SECONDS else QUIET_SECONDS - _quiet(api)
+        left = api.last_answer + QUIET_SECONDS - monotonic()
+        rest = left if left > _SOON_SECONDS else await _ask(api)
 
 
 async def _ask(api: KubeApi) -> float:
@@ -34,7 +37,3 @@ async def _ask(api: KubeApi) -> float:
     except Exception as error:  # noqa: BLE001 - credentials caught half-written raise whatever their parsers do
         _log.debug("the API server could not be asked for a sign of life (%s)", type(error).__name__)
     return RETRY_SECONDS
-
-
-def _quiet(api: KubeApi) -> float:
-    return time.monotonic() - api.last_answer
