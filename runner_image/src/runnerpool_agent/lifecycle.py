@@ -173,7 +173,7 @@ class Lifecycle:
 
     def _book(self, life: Life, *, final: bool = False) -> None:
         for end in life.view.ledger.take_ends(final=final):
-            self.losses.book(end, self._why_lost(life))
+            self.losses.book(end, self._why_lost(life), contact=self._ground.has_contact())
         rejected = self.losses.rejected
         if rejected is None or self.drain.phase is not Phase.RUNNING:
             return

@@ -36,12 +36,21 @@ class LostWork:
         return {"uuid": uuid, "type": job_type, "fate": fate, "seconds": seconds, "cause": str(self.cause)}
 
 
-def cause_of(end: JobEnd, why_ended: LossCause) -> LossCause:
-    """Why this job was in vain, `why_ended` being why its runner was stopped or died."""
+def cause_of(end: JobEnd, why_ended: LossCause, *, contact: bool) -> LossCause:
+    """Why this job was in vain.
+
+    Args:
+        end: How it ended.
+        why_ended: Why its runner was stopped or died.
+        contact: The server answered at that time. Without, a failure that nobody answered is most likely that of a
+            download or an upload.
+    """
     if end.outcome is not Outcome.FAILED:
         return why_ended
     if end.status in REJECTED:
         return LossCause.UPLOAD_REJECTED
+    if end.status is None and not contact:
+        return LossCause.CONTACT_LOST
     return LossCause.LOST_JOB if end.status in _NOT_OURS else LossCause.JOB_FAILED
 
 
@@ -78,11 +87,11 @@ class Losses:
         self.rejected: Rejection | None = None
         self.seconds: dict[LossCause, float] = {}
 
-    def book(self, end: JobEnd, why_ended: LossCause) -> None:
-        """A job has ended; one that ended well costs nothing."""
+    def book(self, end: JobEnd, why_ended: LossCause, *, contact: bool = True) -> None:
+        """A job has ended; one that ended well costs nothing. The arguments: see `cause_of`."""
         if end.outcome is Outcome.FINISHED:
             return
-        cause = cause_of(end, why_ended)
+        cause = cause_of(end, why_ended, contact=contact)
         if end.status is not None and end.status in REJECTED:
             self._note_rejected(end, end.status)
         self._jobs.append(LostWork(end=end, cause=cause))

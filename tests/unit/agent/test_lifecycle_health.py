@@ -88,9 +88,21 @@ async def test_a_runner_that_ends_within_the_cut_is_followed_by_one_only_when_th
     world.runner.end(0)
     await asyncio.sleep(500)
     assert len(world.runners) == 1
+    assert [cause for cause, _ in world.losses] == [LossCause.CONTACT_LOST]
     world.restore()
     await asyncio.sleep(1)
     assert len(world.runners) == 2
+
+
+async def test_a_job_that_fails_while_its_runner_goes_on_is_booked_by_whether_there_is_contact(world: World) -> None:
+    await busy(world, "a", "b")
+    for uuid in "a", "b":
+        world.runner.say(FAILED)
+        del world.runner.jobs[uuid]
+        await asyncio.sleep(5)
+        world.cut()
+        await asyncio.sleep(5)
+    assert [cause for cause, _ in world.losses] == [LossCause.JOB_FAILED, LossCause.CONTACT_LOST]
 
 
 async def test_no_number_of_cuts_wears_the_pod_out(world: World) -> None:

@@ -18,20 +18,27 @@ def losses() -> tuple[Losses, list[tuple[LossCause, float]]]:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "status", "cause"),
+    ("outcome", "status", "contact", "cause"),
     [
-        (Outcome.LOST, None, LossCause.HUNG),
-        (Outcome.HANDED_BACK, None, LossCause.HUNG),
-        (Outcome.FAILED, None, LossCause.JOB_FAILED),
-        (Outcome.FAILED, 500, LossCause.JOB_FAILED),
-        (Outcome.FAILED, 413, LossCause.UPLOAD_REJECTED),
-        (Outcome.FAILED, 404, LossCause.LOST_JOB),
+        (Outcome.LOST, None, True, LossCause.HUNG),
+        (Outcome.LOST, None, False, LossCause.HUNG),
+        (Outcome.HANDED_BACK, None, True, LossCause.HUNG),
+        (Outcome.FAILED, None, True, LossCause.JOB_FAILED),
+        (Outcome.FAILED, None, False, LossCause.CONTACT_LOST),
+        (Outcome.FAILED, 500, True, LossCause.JOB_FAILED),
+        (Outcome.FAILED, 500, False, LossCause.JOB_FAILED),
+        (Outcome.FAILED, 413, False, LossCause.UPLOAD_REJECTED),
+        (Outcome.FAILED, 404, True, LossCause.LOST_JOB),
+        (Outcome.FAILED, 404, False, LossCause.LOST_JOB),
     ],
 )
 def test_a_loss_has_the_cause_of_its_runners_end_unless_the_job_itself_failed(
-    outcome: Outcome, status: int | None, cause: LossCause
+    outcome: Outcome,
+    status: int | None,
+    contact: bool,
+    cause: LossCause,
 ) -> None:
-    assert cause_of(replace(END, outcome=outcome, status=status), LossCause.HUNG) is cause
+    assert cause_of(replace(END, outcome=outcome, status=status), LossCause.HUNG, contact=contact) is cause
 
 
 def test_a_job_that_ended_well_costs_nothing() -> None:
