@@ -79,7 +79,7 @@ class Ffmpeg(_Model):
 
 
 class Health(_Model):
-    """Thresholds of health, from the pool.
+    """Thresholds of health. The operator sends those that a pool can set; the others are at their defaults.
 
     Attributes:
         contact_drain_seconds: After so long without contact a runner with a job in hand is told to take no other one.
