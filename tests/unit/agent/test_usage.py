@@ -48,9 +48,8 @@ def test_bytes_that_a_kernel_does_not_tell_of_one_process_are_not_known_at_all(t
 
 
 async def test_a_real_process_is_measured() -> None:
-    process = await asyncio.create_subprocess_exec(
-        "sh", "-c", "count=$(head -c 1000000 /dev/zero | wc -c); echo $count; exec sleep 60", start_new_session=True, stdout=-1
-    )
+    script = "count=$(head -c 1000000 /dev/zero | wc -c); echo $count; exec sleep 60"  # by then all children have ended
+    process = await asyncio.create_subprocess_exec("sh", "-c", script, start_new_session=True, stdout=-1)
     assert process.stdout
     await process.stdout.readline()
     usage = session_usage(process.pid)
