@@ -6,6 +6,7 @@ The agent's own clock is the real one; the pool's tolerances and the server's an
 import asyncio
 import os
 import re
+import shutil
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -181,6 +182,45 @@ async def test_a_slow_encode_is_not_taken_for_hung(stage: Scene) -> None:
         await stage.admin(stage.server.enqueue, WEB_VIDEO, file=True, seconds=12.0)
         await wait_for_job(stage, "Completed", seconds=40)
         assert (await pod.status())["lostSeconds"] == {}
+
+
+async def works_for(stage: Scene, pod: Pod, seconds: float) -> dict[str, Any]:
+    """The first job is in hand without any progress for so long at least, and then done; how the pod was before."""
+    status = await pod.wait_for_status(lambda status: bool(status["jobs"]))
+    begun_at = time.monotonic()
+    while time.monotonic() - begun_at < seconds:
+        await asyncio.sleep(0.2)
+        status = await pod.status()
+        assert [job["progress"] or 0 for job in status["jobs"]] == [0]
+    await wait_for_job(stage, "Completed")
+    return status
+
+
+async def test_a_slow_download_is_not_taken_for_hung(stage: Scene) -> None:
+    stage.proxy.download_seconds = 8
+    async with pod_on(stage, {}, {"stallToleranceSeconds": 3}) as pod:
+        await stage.admin(stage.server.enqueue, WEB_VIDEO, file=True, seconds=2.0)
+        status = await works_for(stage, pod, 6)
+        assert status["lostSeconds"] == {}
+
+
+async def test_a_child_that_only_computes_is_not_taken_for_hung(stage: Scene, tmp_path: Path) -> None:
+    """As a transcription does, which reports nothing until its end."""
+    # The encode is preceded by a loop that moves no bytes.
+    ffmpeg = tmp_path / "ffmpeg"
+    real = shutil.which("ffmpeg")
+    ffmpeg.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in *-progress*) timeout --foreground 7 sh -c "while :; do :; done" ;; esac\n'
+        f'exec {real} "$@"\n',
+        encoding="utf-8",
+    )
+    ffmpeg.chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    async with pod_on(stage, path, {"stallToleranceSeconds": 3}) as pod:
+        await stage.admin(stage.server.enqueue, WEB_VIDEO, file=True, seconds=1.0)
+        status = await works_for(stage, pod, 6)
+        assert status["lostSeconds"] == {}
 
 
 async def test_a_frozen_runner_is_killed_and_its_job_is_in_work_again_long_before_the_watchdog(stage: Scene) -> None:

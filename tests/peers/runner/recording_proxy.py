@@ -19,6 +19,8 @@ from aiohttp import web
 from peers.runner.program import PATIENCE_SECONDS
 
 _HOP_HEADERS = {"host", "content-length", "transfer-encoding", "connection", "keep-alive"}
+_PIECES_A_SECOND = 10
+"""Of a download that is spread over some time."""
 _WRITTEN_HEADERS = ("content-type", "accept")
 
 Event = dict[str, Any]
@@ -101,6 +103,7 @@ class RecordingProxy:
         target: the origin to which it passes on.
         conversation: what was said.
         downloads: through which downloads go.
+        download_seconds: over how long each of them is spread, evenly.
         calls: by the end of a path: a gate through which such calls go before the server hears of them.
         answers: by the end of a path: a gate through which the answers to such calls go.
         refusals: by the end of a path: the status and problem with which the proxy answers itself.
@@ -111,6 +114,7 @@ class RecordingProxy:
         self.target = ""
         self.conversation = Conversation()
         self.downloads = Gate()
+        self.download_seconds = 0.0
         self.calls: dict[str, Gate] = {}
         self.answers: dict[str, Gate] = {}
         self.refusals: dict[str, tuple[int, Event]] = {}
@@ -126,7 +130,7 @@ class RecordingProxy:
             # The answer is held, not the call: what the server does meanwhile to the job changes nothing about it.
             answer = await self._pass_on(request, body)
             await self.downloads.through()
-            return answer
+            return await _spread(request, answer, self.download_seconds) if self.download_seconds else answer
         if request.path == "/api/v1/ping":
             return await self._pass_on(request, body)  # the agent's; no runner calls it, and its answer is no JSON
         return await self._write_down(request, body)
@@ -207,6 +211,20 @@ class RecordingProxy:
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
+
+
+async def _spread(request: web.Request, answer: web.Response, seconds: float) -> web.StreamResponse:
+    """The same answer, its body evenly over that time."""
+    body = answer.body
+    assert isinstance(body, bytes)
+    slow = web.StreamResponse(status=answer.status, headers=answer.headers)
+    await slow.prepare(request)
+    size = max(1, round(len(body) / (seconds * _PIECES_A_SECOND)))
+    for start in range(0, len(body), size):
+        await slow.write(body[start : start + size])
+        await asyncio.sleep(1 / _PIECES_A_SECOND)
+    await slow.write_eof()
+    return slow
 
 
 async def _pass(gates: dict[str, Gate], path: str) -> None:
