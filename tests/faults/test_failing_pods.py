@@ -74,7 +74,8 @@ def test_a_pod_on_a_lost_node_is_replaced_and_deleted_by_force_only_if_the_pool_
     # Of work that nobody has seen, nothing can be said.
     faults.until(lambda: worked_seconds(faults) >= _WORKED_SECONDS, "two seconds of work", within=30)
     faults.until(lambda: faults.status().get("busyReplicas") == 1, "a busy pod seen", within=15)
-    faults.player.script = Script()
+    # Longer than from one look at the queue to the next: a job that is back and done between two shows to nobody.
+    faults.player.script = Script(job_seconds=4)
 
     case.begins()
     lose_node_of(faults, lost)
