@@ -54,6 +54,12 @@ class Trouble:
     message: str
 
 
+def carried_out(steps: Iterable[Step], troubles: Iterable[Trouble]) -> list[Step]:
+    """The steps of a pass that were done: those that met no trouble."""
+    undone = {id(trouble.step) for trouble in troubles}
+    return [step for step in steps if id(step) not in undone]
+
+
 class Actor:
     """Carries out the steps of one pass of one pool.
 

@@ -8,7 +8,7 @@ from typing import Any
 from runnerpool.api.failure_causes import FailureCause
 from runnerpool.api.reasons import Reason
 from runnerpool.api.times import parse_time
-from runnerpool.control.actor import Trouble
+from runnerpool.control.actor import Trouble, carried_out
 from runnerpool.control.backoff import AFTER_REFUSED_CREATIONS, Backoff
 from runnerpool.planning.failures import Failure, PodFailure, add_failures, forget_healed, without_future
 from runnerpool.planning.plan import Discard, Drain, Plan
@@ -145,11 +145,10 @@ class PoolMemory:
 
     def note_given_up(self, snapshot: PoolSnapshot, plan: Plan, troubles: Iterable[Trouble]) -> None:
         """Count the sick pods that this pass has told to go."""
-        failed = {id(trouble.step) for trouble in troubles}
         told = {
             step.pod
-            for step in plan.steps
-            if isinstance(step, Drain | Discard) and str(step.reason) in _CAUSES and id(step) not in failed
+            for step in carried_out(plan.steps, troubles)
+            if isinstance(step, Drain | Discard) and str(step.reason) in _CAUSES
         }
         gone = [sick for sick in plan.sick if sick.pod.name in told]
         if not gone:

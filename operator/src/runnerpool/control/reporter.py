@@ -9,6 +9,7 @@ from runnerpool.api.identity import PoolIdentity
 from runnerpool.api.reasons import Reason
 from runnerpool.cluster.errors import ClusterError
 from runnerpool.cluster.events import pool_event
+from runnerpool.control.actor import carried_out
 from runnerpool.control.conditions import PassOutcome, conditions_of
 from runnerpool.control.ports import Clock, Cluster, PoolKey, Recorder
 from runnerpool.planning.plan import Drain, RemoveFinalizer, Reserve, Stop
@@ -120,8 +121,7 @@ def _calls_for_action(condition: Condition) -> bool:
 
 def _decisions(outcome: PassOutcome) -> list[News]:
     """Scaling, as far as it was done: one event a pass, however many pods it is about. And each pod deleted alive."""
-    undone = {id(trouble.step) for trouble in outcome.troubles}
-    done = [step for step in outcome.plan.steps if id(step) not in undone]
+    done = carried_out(outcome.plan.steps, outcome.troubles)
     news = [News("Normal", step.reason, step.message) for step in done if isinstance(step, Reserve)]
     drains = [step for step in done if isinstance(step, Drain)]
     by_reason = {step.reason: step for step in drains}
