@@ -37,9 +37,10 @@ def scale_down(snapshot: PoolSnapshot, census: Census, desired: int) -> Part:
     if isinstance(snapshot.queue, QueueUnknown):
         return Part()
     kinds = generations(snapshot, census)
-    if _surplus(snapshot, census, kinds, desired) <= 0:
+    surplus = _surplus(snapshot, census, kinds, desired)
+    if surplus <= 0:
         return Part()
-    choice = _choose(snapshot, census, kinds, desired)
+    choice = _choose(snapshot, census, kinds, desired, surplus)
     watched = f"{snapshot.pool.spec.scaling.idle_seconds} s"
     return Part(
         steps=(
@@ -58,8 +59,7 @@ def _surplus(snapshot: PoolSnapshot, census: Census, kinds: Generations, desired
     return len(census.takers) - desired - standing_by
 
 
-def _choose(snapshot: PoolSnapshot, census: Census, kinds: Generations, desired: int) -> _Choice:
-    surplus = _surplus(snapshot, census, kinds, desired)
+def _choose(snapshot: PoolSnapshot, census: Census, kinds: Generations, desired: int, surplus: int) -> _Choice:
     old = _old_ones(snapshot, census, kinds, desired)[:surplus]
     gated = list(_without(census.gated, old))[: surplus - len(old)]
     surplus -= len(old) + len(gated)
