@@ -9,6 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
 
 import aiohttp
@@ -23,10 +24,6 @@ STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 
 _log = logging.getLogger(__name__)
 
-_FIRST_ERROR_CODE = 400
-_UNAUTHORIZED = 401
-_TOO_MANY_REQUESTS = 429
-_FIRST_SERVER_ERROR = 500
 _TOKEN = "BearerToken"  # noqa: S105
 
 
@@ -47,7 +44,8 @@ class _Answer(NamedTuple):
     @property
     def usable(self) -> bool:
         """It is the API server's own, and not what it would say to every call of ours now."""
-        refuses_all = self.code in {_UNAUTHORIZED, _TOO_MANY_REQUESTS} or self.code >= _FIRST_SERVER_ERROR
+        refuses_us = self.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
+        refuses_all = refuses_us or self.code >= HTTPStatus.INTERNAL_SERVER_ERROR
         return self.body is not None and not refuses_all
 
 
@@ -119,7 +117,7 @@ class KubeApi:
         self._recorder.kube_request(verb, resource, str(answer.code), ended - started)
         if answer.usable:
             self.last_answer = ended
-        if answer.code >= _FIRST_ERROR_CODE:
+        if answer.code >= HTTPStatus.BAD_REQUEST:
             raise error_from_answer(answer.code, answer.body or {}, what, retry_after=answer.retry_after)
         if answer.body is None:
             # Taken for an object it would be one without items: a LIST of no pods.
@@ -134,7 +132,7 @@ class KubeApi:
         """
         used = self._token
         answer = await self._exchange(*request)
-        if answer.code == _UNAUTHORIZED:
+        if answer.code == HTTPStatus.UNAUTHORIZED:
             await self._renew()
             if self._token != used:
                 return await self._exchange(*request)

@@ -1,6 +1,7 @@
 """What the API server's refusals mean to us. HTTP codes become these errors here, and only here."""
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from runnerpool.api.reasons import Reason
@@ -60,10 +61,6 @@ class Unavailable(ClusterError):
 
 
 _MAX_MESSAGE_LENGTH = 300
-_UNAUTHORIZED = 401
-_TOO_MANY_REQUESTS = 429
-_SERVER_ERROR = 500
-_SERVICE_UNAVAILABLE = 503
 
 
 def _refusal(code: int, text: str, causes: Sequence[Mapping[str, Any]], what: str) -> ClusterError:
@@ -133,7 +130,7 @@ def error_from_answer(
 
 def _wait_seconds(code: int, header: str | None) -> float | None:
     """Whole seconds, as the API server gives them; a date is none that it would write."""
-    if code not in {_TOO_MANY_REQUESTS, _SERVICE_UNAVAILABLE} or header is None:
+    if code not in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE} or header is None:
         return None
     text = header.strip()
     if not (text.isascii() and text.isdigit()):
@@ -144,9 +141,9 @@ def _wait_seconds(code: int, header: str | None) -> float | None:
 
 def _no_use(code: int, text: str, what: str) -> tuple[Reason, str]:
     """Why an answer is none that we can work with."""
-    if code == _SERVER_ERROR and "failed calling webhook" in text:
+    if code == HTTPStatus.INTERNAL_SERVER_ERROR and "failed calling webhook" in text:
         said = text[:_MAX_MESSAGE_LENGTH]
         return Reason.ADMISSION_FAILED, f"{what}: an admission webhook of the cluster fails: {said}; mend or remove it"
-    if code == _UNAUTHORIZED:
+    if code == HTTPStatus.UNAUTHORIZED:
         return Reason.API_SERVER_UNAVAILABLE, f"{what}: the API server does not accept our token"
     return Reason.API_SERVER_UNAVAILABLE, f"{what}: the API server answered {code}"
