@@ -2,9 +2,9 @@ from datetime import timedelta
 
 import pytest
 
-from runnerpool.planning.custody import Held
+from runnerpool.planning.custody import GIVEN_UP_AFTER, Held
 from runnerpool.planning.endings import EndedJob, Fate, LastWord
-from runnerpool.planning.missing import DELETED, GIVEN_UP_AFTER, Missing, gone_missing, lost_since, settle
+from runnerpool.planning.missing import DELETED, Missing, gone_missing, lost_since, settle
 from runnerpool.planning.snapshot import PodStage
 from support.builders import NOW, ago, make_pod, make_snapshot, pod_called
 

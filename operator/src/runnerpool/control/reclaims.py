@@ -2,19 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 from runnerpool.api.loss_causes import LossCause
-from runnerpool.planning.custody import Custody, Held, is_back
+from runnerpool.planning.custody import GIVEN_UP_AFTER, Custody, Held, is_back
 from runnerpool.planning.endings import EndedJob, EndedPod, Fate
 from runnerpool.planning.jobs import Job, ServerReading
 
 Way = Literal["abort", "watchdog"]
 _WAYS: Mapping[Fate, Way | None] = {Fate.HANDED_BACK: "abort", Fate.LOST: "watchdog", Fate.FAILED: None}
-
-# What is not back by then never comes back by itself, or the poller was away too long to tell.
-_GIVEN_UP_AFTER = timedelta(hours=1)
 
 
 class Reclaim(NamedTuple):
@@ -110,4 +107,4 @@ def _measured(job: EndedJob, pod: EndedPod, way: Way, held: Held, back_at: datet
 
 
 def _over(job: Job | None, reading: ServerReading, wait: _Wait) -> bool:
-    return (job is None and reading.complete) or reading.at - wait.since > _GIVEN_UP_AFTER
+    return (job is None and reading.complete) or reading.at - wait.since > GIVEN_UP_AFTER

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from runnerpool.planning.jobs import Job, JobState, ServerReading
+
+GIVEN_UP_AFTER = timedelta(hours=1)
+"""A job that is not back by then never comes back by itself (`planning/stuck.py`), or was out of sight for too long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from runnerpool.api.failure_causes import FailureCause
-from runnerpool.planning.custody import Custody
+from runnerpool.planning.custody import GIVEN_UP_AFTER, Custody
 from runnerpool.planning.endings import seconds_between
 from runnerpool.planning.snapshot import PodStage, PoolSnapshot, RunnerPod
 
@@ -17,8 +17,6 @@ DELETED = "Deleted"
 """What ended a pod that was deleted, and that nobody saw ended."""
 _ENDING = timedelta(seconds=30)
 """What an agent that was told to go may take from handing its jobs back to its end."""
-GIVEN_UP_AFTER = timedelta(hours=1)
-"""A job that is not back by then: see `planning/stuck.py`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
